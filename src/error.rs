@@ -1,0 +1,242 @@
+//! Errors, arranged by who is at fault.
+//!
+//! A failed cryptographic check is one opaque value, [`Rejected`]: which check failed, and on what, would be
+//! an oracle for whoever sent the octets.
+
+use core::fmt;
+
+/// Anything that can go wrong in this crate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The octets are not a well-formed message: the sender is at fault.
+    Decode(DecodeError),
+    /// Key material failed its checks: whoever delivered it is at fault.
+    KeyMaterial(KeyMaterialError),
+    /// The message is well formed, and this client does not accept it.
+    Refused(Refusal),
+    /// A cryptographic check failed.
+    Rejected,
+    /// The caller asked for something that cannot be done.
+    Usage(UsageError),
+    /// The random source failed.
+    Random,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(f),
+            Self::KeyMaterial(error) => error.fmt(f),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Rejected => Rejected.fmt(f),
+            Self::Usage(error) => error.fmt(f),
+            Self::Random => f.write_str("the random source failed"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+macro_rules! error_from {
+    ($($kind:ident => $variant:ident),*) => {$(
+        impl core::error::Error for $kind {}
+        impl From<$kind> for Error {
+            fn from(error: $kind) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )*};
+}
+
+error_from!(DecodeError => Decode, KeyMaterialError => KeyMaterial, Refusal => Refused, UsageError => Usage);
+
+/// A cryptographic check failed: a signature, or SAKKE's TEST. Nothing more is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected;
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rejected: a cryptographic check failed")
+    }
+}
+
+impl core::error::Error for Rejected {}
+
+impl From<Rejected> for Error {
+    fn from(_: Rejected) -> Self {
+        Self::Rejected
+    }
+}
+
+/// Octets that are not a well-formed MIKEY message, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// What is wrong.
+    pub kind: DecodeErrorKind,
+    /// Octets from the start of the message to the field that is wrong.
+    pub offset: usize,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "malformed at octet {}: {}", self.offset, self.kind)
+    }
+}
+
+/// The ways in which octets fail to be a MIKEY message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// A field reaches beyond the end of what holds it.
+    Truncated,
+    /// Octets are left over after the last payload, or inside a payload.
+    TrailingOctets,
+    /// The version is not 1.
+    Version(u8),
+    /// The CS ID map type is not known, so its length is not either.
+    CsIdMapType(u8),
+    /// The timestamp type is not known, so its length is not either.
+    TimestampType(u8),
+    /// The payload type is not known, so its length is not either.
+    PayloadType(u8),
+    /// A payload that may stand once stands twice.
+    Duplicate(u8),
+    /// A payload that the message needs is not there.
+    Missing(u8),
+    /// The data type of the header is not the one expected.
+    DataType(u8),
+    /// A field has a value that its definition excludes.
+    Value,
+}
+
+impl fmt::Display for DecodeErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("a field reaches beyond the end"),
+            Self::TrailingOctets => f.write_str("octets are left over"),
+            Self::Version(version) => write!(f, "MIKEY version {version}, expected 1"),
+            Self::CsIdMapType(value) => write!(f, "unknown CS ID map type {value}"),
+            Self::TimestampType(value) => write!(f, "unknown timestamp type {value}"),
+            Self::PayloadType(value) => write!(f, "unknown payload type {value}"),
+            Self::Duplicate(value) => write!(f, "payload type {value} stands twice"),
+            Self::Missing(value) => write!(f, "payload type {value} is missing"),
+            Self::DataType(value) => write!(f, "data type {value} is not expected here"),
+            Self::Value => f.write_str("a value that the field excludes"),
+        }
+    }
+}
+
+/// Key material that failed its checks, by the element that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyMaterialError {
+    /// KSAK is not 32 octets with a value in 1..q-1 (RFC 6507, section 4.2).
+    Ksak,
+    /// The SAKKE master secret z is not 128 octets with a value in 2..q-1 (RFC 6508, section 6.1.1).
+    MasterSecret,
+    /// KPAK is not the 65-octet encoding of a point of P-256 (RFC 6507, section 5.1.2).
+    Kpak,
+    /// PVT is not the 65-octet encoding of a point of P-256 (RFC 6507, section 5.1.2).
+    Pvt,
+    /// SSK is not 32 octets with a value in 1..q-1, or does not belong to KPAK, PVT and identity (RFC 6507, section 5.1.2).
+    Ssk,
+    /// The KMS Public Key Z is not the 257-octet encoding of a point of order q (RFC 6508, section 6.1.1).
+    PublicKey,
+    /// The RSK is not the 257-octet encoding of a point of order q, or does not belong to Z and identity (RFC 6508, section 6.1.2).
+    Rsk,
+}
+
+impl fmt::Display for KeyMaterialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ksak => "KSAK is not a secret in 1..q-1",
+            Self::MasterSecret => "the SAKKE master secret is not in 2..q-1",
+            Self::Kpak => "KPAK is not a point of P-256",
+            Self::Pvt => "PVT is not a point of P-256",
+            Self::Ssk => "SSK does not belong to this KPAK, PVT and identity",
+            Self::PublicKey => "the KMS Public Key Z is not a point of order q",
+            Self::Rsk => "the RSK does not belong to this KMS Public Key and identity",
+        })
+    }
+}
+
+/// Why a well-formed message is not accepted, in the order of the checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The timestamp is outside the window around the local time.
+    Stale,
+    /// The message was accepted before.
+    Replay,
+    /// The replay cache is full, or lost its entries too recently to tell.
+    ReplayUnknown,
+    /// An identity that the message needs is neither in it nor known from signalling.
+    UnnamedParty,
+    /// The message is for somebody else.
+    NotForUs,
+    /// The initiator's KMS is not among the trusted ones, or the responder's KMS is not ours.
+    UntrustedKms,
+    /// Local policy does not accept keys from this initiator.
+    Initiator,
+    /// The signature is of a type other than ECCSI, or the SAKKE payload of another parameter set or identifier scheme.
+    Unsupported,
+    /// No keys are held for the key period of the timestamp, or that period is over or too far ahead.
+    KeyPeriod,
+    /// The purpose in the SK-ID is not one that is expected.
+    Purpose,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stale => "refused: the timestamp is outside the accepted window",
+            Self::Replay => "refused: the message was accepted before",
+            Self::ReplayUnknown => "refused: the replay cache cannot tell whether the message was accepted before",
+            Self::UnnamedParty => "refused: a party is not named",
+            Self::NotForUs => "refused: the message is for another responder",
+            Self::UntrustedKms => "refused: the KMS is not among the trusted ones",
+            Self::Initiator => "refused: no keys are accepted from this initiator",
+            Self::Unsupported => "refused: the signature type, SAKKE parameter set or identifier scheme is not supported",
+            Self::KeyPeriod => "refused: no usable keys for the key period of the timestamp",
+            Self::Purpose => "refused: the purpose of the key is not an expected one",
+        })
+    }
+}
+
+/// A call that cannot be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UsageError {
+    /// An identity is empty or longer than 65,536 octets.
+    IdentityLength,
+    /// A URI is empty, too long, or not in its one canonical spelling.
+    Uri,
+    /// The identity cannot have keys under this KMS: identity + z = 0 mod q (RFC 6508, section 6.1.2).
+    IdentityWithoutKey,
+    /// A value does not fit its field in the message.
+    FieldLength,
+    /// The time is outside the years that the format can express.
+    Time,
+    /// The key period has length 0, or the identifier format does not fit the URI.
+    UidFormat,
+    /// No keys are held for the key period of this time.
+    KeyPeriod,
+    /// A modulus or an output length is outside the range of the function.
+    Range,
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IdentityLength => "an identity has 1 to 65536 octets",
+            Self::Uri => "the URI is not in its canonical spelling",
+            Self::IdentityWithoutKey => "no key exists for this identity under this KMS",
+            Self::FieldLength => "a value does not fit its field",
+            Self::Time => "the time cannot be expressed",
+            Self::UidFormat => "the identifier format does not fit",
+            Self::KeyPeriod => "no keys are held for the key period of this time",
+            Self::Range => "a length or modulus is out of range",
+        })
+    }
+}
