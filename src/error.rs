@@ -197,7 +197,9 @@ impl fmt::Display for Refusal {
             Self::NotForUs => "refused: the message is for another responder",
             Self::UntrustedKms => "refused: the KMS is not among the trusted ones",
             Self::Initiator => "refused: no keys are accepted from this initiator",
-            Self::Unsupported => "refused: the signature type, SAKKE parameter set or identifier scheme is not supported",
+            Self::Unsupported => {
+                "refused: the signature type, SAKKE parameter set or identifier scheme is not supported"
+            }
             Self::KeyPeriod => "refused: no usable keys for the key period of the timestamp",
             Self::Purpose => "refused: the purpose of the key is not an expected one",
         })

@@ -74,7 +74,9 @@ impl Timestamp {
 
     /// This instant moved later by `duration`, rounded down to the fraction; stops at the end of time.
     pub fn saturating_add(self, duration: Duration) -> Self {
-        self.ticks().checked_add(ticks(duration)).map_or(Self { seconds: u64::MAX, fraction: u32::MAX }, Self::from_ticks)
+        self.ticks()
+            .checked_add(ticks(duration))
+            .map_or(Self { seconds: u64::MAX, fraction: u32::MAX }, Self::from_ticks)
     }
 
     /// This instant moved earlier by `duration`, rounded down to the fraction; stops at 1900.

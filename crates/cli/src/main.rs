@@ -1,2 +1,2 @@
 //! Cli
-fn main(){}
+fn main() {}
