@@ -4,9 +4,18 @@
 
 extern crate alloc;
 
+mod backend;
+pub mod eccsi;
 pub mod error;
+mod field;
+mod group;
+#[cfg(feature = "hazmat")]
+pub mod hazmat;
+pub mod identity;
 pub mod mikey;
+pub mod sakke;
 pub mod secret;
 pub mod time;
+mod ts33220;
 
 pub use error::Error;

@@ -94,6 +94,8 @@ impl Timestamp {
     }
 
     const fn from_ticks(ticks: u128) -> Self {
+        const END: u128 = (1 << 96) - 1;
+        let ticks = if ticks < END { ticks } else { END };
         Self { seconds: (ticks >> 32) as u64, fraction: ticks as u32 }
     }
 }

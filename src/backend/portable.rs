@@ -1,0 +1,323 @@
+//! Residues of 1024 bits in Montgomery form, on any processor: the specification of faster backends.
+//!
+//! A residue a is held as aR mod m with R = 2^1024, in words with the least significant first, always reduced to
+//! 0..m-1. No function branches on, or indexes by, the value of a residue.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, CtOption};
+use zeroize::Zeroize;
+
+#[cfg(target_pointer_width = "64")]
+mod word {
+    pub(crate) type Word = u64;
+    pub(crate) type Double = u128;
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+mod word {
+    pub(crate) type Word = u32;
+    pub(crate) type Double = u64;
+}
+
+pub(crate) use word::Word;
+use word::Double;
+
+/// Words of a residue.
+pub(crate) const WORDS: usize = 1024 / Word::BITS as usize;
+
+/// Octets of an encoded residue.
+pub(crate) const OCTETS: usize = 128;
+
+pub(crate) type Words = [Word; WORDS];
+
+/// An odd modulus m below 2^1024 and what Montgomery multiplication needs to know about it.
+pub(crate) struct Modulus {
+    /// m.
+    pub(crate) words: Words,
+    /// R mod m: the residue 1.
+    one: Words,
+    /// R^2 mod m: brings a number into Montgomery form.
+    r_squared: Words,
+    /// -m^-1 mod 2^`Word::BITS`.
+    negative_inverse: Word,
+}
+
+impl Modulus {
+    /// A modulus from 256 hexadecimal digits.
+    pub(crate) const fn from_hex(hex: &str) -> Self {
+        let words = words_from_hex(hex);
+        let mut one = [0; WORDS];
+        one[0] = 1;
+        one = times_two_to_the(1024, one, &words);
+        let r_squared = times_two_to_the(1024, one, &words);
+        // Newton's iteration doubles the correct low bits, of which x = 1 has one.
+        let mut inverse: Word = 1;
+        let mut correct_bits = 1;
+        while correct_bits < Word::BITS {
+            inverse = inverse.wrapping_mul(2u8 as Word).wrapping_sub(words[0].wrapping_mul(inverse).wrapping_mul(inverse));
+            correct_bits *= 2;
+        }
+        Self { words, one, r_squared, negative_inverse: inverse.wrapping_neg() }
+    }
+}
+
+/// Which modulus a [`Residue`] is reduced by.
+pub(crate) trait ModulusOf: Copy + 'static {
+    /// The modulus in 256 hexadecimal digits.
+    const HEX: &'static str;
+    const MODULUS: Modulus;
+}
+
+/// An integer modulo m, in Montgomery form.
+#[derive(Clone, Copy)]
+pub(crate) struct Residue<M> {
+    words: Words,
+    modulus: PhantomData<M>,
+}
+
+impl<M: ModulusOf> Residue<M> {
+    pub(crate) const ZERO: Self = Self::from_montgomery([0; WORDS]);
+    pub(crate) const ONE: Self = Self::from_montgomery(M::MODULUS.one);
+    pub(crate) const TWO_TO_THE_1024: Self = Self::from_montgomery(M::MODULUS.r_squared);
+
+    const fn from_montgomery(words: Words) -> Self {
+        Self { words, modulus: PhantomData }
+    }
+
+    /// A constant from 256 hexadecimal digits, a number below m.
+    pub(crate) const fn from_hex(hex: &str) -> Self {
+        Self::from_montgomery(multiply(&words_from_hex(hex), &M::MODULUS.r_squared, &M::MODULUS))
+    }
+
+    /// Reads 128 octets, big-endian; none if the number is m or above.
+    pub(crate) fn from_octets(octets: &[u8; OCTETS]) -> CtOption<Self> {
+        let words = words_from_octets(octets);
+        let (_, borrow) = subtract_words(&words, &M::MODULUS.words);
+        CtOption::new(Self::reduced_from_words(&words), Choice::from((borrow & 1) as u8))
+    }
+
+    /// Reads 128 octets, big-endian, as a number of any size up to 2^1024 - 1, modulo m.
+    pub(crate) fn from_octets_reduced(octets: &[u8; OCTETS]) -> Self {
+        Self::reduced_from_words(&words_from_octets(octets))
+    }
+
+    /// Any number below 2^1024 modulo m: multiplication by R^2 gives a product below mR, which is all that
+    /// Montgomery's reduction asks for.
+    fn reduced_from_words(words: &Words) -> Self {
+        Self::from_montgomery(multiply(words, &M::MODULUS.r_squared, &M::MODULUS))
+    }
+
+    /// The number in 0..m-1, as 128 octets, big-endian.
+    pub(crate) fn to_octets(self) -> [u8; OCTETS] {
+        let mut octets = [0; OCTETS];
+        for (chunk, word) in octets.rchunks_exact_mut(size_of::<Word>()).zip(self.to_words()) {
+            chunk.copy_from_slice(&word.to_be_bytes());
+        }
+        octets
+    }
+
+    /// The number in 0..m-1, as words, least significant first.
+    pub(crate) fn to_words(self) -> Words {
+        let mut unit = [0; WORDS];
+        unit[0] = 1;
+        multiply(&self.words, &unit, &M::MODULUS)
+    }
+
+    pub(crate) fn add(&self, other: &Self) -> Self {
+        Self::from_montgomery(add(&self.words, &other.words, &M::MODULUS.words))
+    }
+
+    pub(crate) fn subtract(&self, other: &Self) -> Self {
+        Self::from_montgomery(subtract(&self.words, &other.words, &M::MODULUS.words))
+    }
+
+    pub(crate) fn negate(&self) -> Self {
+        Self::ZERO.subtract(self)
+    }
+
+    pub(crate) fn double(&self) -> Self {
+        self.add(self)
+    }
+
+    pub(crate) fn multiply(&self, other: &Self) -> Self {
+        Self::from_montgomery(multiply(&self.words, &other.words, &M::MODULUS))
+    }
+
+    pub(crate) fn square(&self) -> Self {
+        self.multiply(self)
+    }
+
+    pub(crate) fn is_zero(&self) -> Choice {
+        self.words.as_slice().ct_eq(Self::ZERO.words.as_slice())
+    }
+}
+
+impl<M: ModulusOf> ConditionallySelectable for Residue<M> {
+    fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
+        let mut words = a.words;
+        for (word, other) in words.iter_mut().zip(&b.words) {
+            word.conditional_assign(other, choice);
+        }
+        Self::from_montgomery(words)
+    }
+}
+
+impl<M: ModulusOf> ConstantTimeEq for Residue<M> {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.words.as_slice().ct_eq(other.words.as_slice())
+    }
+}
+
+impl<M> Zeroize for Residue<M> {
+    fn zeroize(&mut self) {
+        self.words.zeroize();
+    }
+}
+
+impl<M> fmt::Debug for Residue<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Residue")
+    }
+}
+
+/// a + b + carry: the sum and the carry.
+const fn add_with_carry(a: Word, b: Word, carry: Word) -> (Word, Word) {
+    let sum = a as Double + b as Double + carry as Double;
+    (sum as Word, (sum >> Word::BITS) as Word)
+}
+
+/// a - b - borrow, where a borrow is all ones: the difference and the borrow.
+const fn subtract_with_borrow(a: Word, b: Word, borrow: Word) -> (Word, Word) {
+    let difference = (a as Double).wrapping_sub(b as Double + (borrow & 1) as Double);
+    (difference as Word, (difference >> Word::BITS) as Word)
+}
+
+/// a + b * c + carry, which fits two words: low and high.
+const fn multiply_add(a: Word, b: Word, c: Word, carry: Word) -> (Word, Word) {
+    let sum = a as Double + b as Double * c as Double + carry as Double;
+    (sum as Word, (sum >> Word::BITS) as Word)
+}
+
+/// a - b modulo R; the borrow is all ones if a < b, else 0.
+const fn subtract_words(a: &Words, b: &Words) -> (Words, Word) {
+    let mut difference = [0; WORDS];
+    let mut borrow = 0;
+    let mut i = 0;
+    while i < WORDS {
+        (difference[i], borrow) = subtract_with_borrow(a[i], b[i], borrow);
+        i += 1;
+    }
+    (difference, borrow)
+}
+
+/// a + b modulo R, and the carry.
+const fn add_words(a: &Words, b: &Words) -> (Words, Word) {
+    let mut sum = [0; WORDS];
+    let mut carry = 0;
+    let mut i = 0;
+    while i < WORDS {
+        (sum[i], carry) = add_with_carry(a[i], b[i], carry);
+        i += 1;
+    }
+    (sum, carry)
+}
+
+/// `words` where the mask is all ones, else 0.
+const fn masked(words: &Words, mask: Word) -> Words {
+    let mut kept = *words;
+    let mut i = 0;
+    while i < WORDS {
+        kept[i] &= mask;
+        i += 1;
+    }
+    kept
+}
+
+/// Brings carry * R + a, a number below 2m, below m.
+const fn reduce_once(a: &Words, carry: Word, m: &Words) -> Words {
+    let (difference, borrow) = subtract_words(a, m);
+    // Too much was subtracted if the borrow is not covered by the carry.
+    let (_, went_below) = subtract_with_borrow(carry, borrow & 1, 0);
+    add_words(&difference, &masked(m, went_below)).0
+}
+
+const fn add(a: &Words, b: &Words, m: &Words) -> Words {
+    let (sum, carry) = add_words(a, b);
+    reduce_once(&sum, carry, m)
+}
+
+const fn subtract(a: &Words, b: &Words, m: &Words) -> Words {
+    let (difference, borrow) = subtract_words(a, b);
+    add_words(&difference, &masked(m, borrow)).0
+}
+
+/// a * b / R mod m, for a * b < mR: Montgomery's multiplication, one word of b at a time.
+///
+/// The sum t stays below 2m after each word, so that one bit beyond its words is enough.
+#[inline]
+const fn multiply(a: &Words, b: &Words, m: &Modulus) -> Words {
+    let mut t = [0; WORDS];
+    let mut top = 0;
+    let mut i = 0;
+    while i < WORDS {
+        let mut carry = 0;
+        let mut j = 0;
+        while j < WORDS {
+            (t[j], carry) = multiply_add(t[j], a[j], b[i], carry);
+            j += 1;
+        }
+        let (top_low, top_high) = add_with_carry(top, carry, 0);
+
+        let k = t[0].wrapping_mul(m.negative_inverse);
+        (_, carry) = multiply_add(t[0], k, m.words[0], 0);
+        j = 1;
+        while j < WORDS {
+            (t[j - 1], carry) = multiply_add(t[j], k, m.words[j], carry);
+            j += 1;
+        }
+        (t[WORDS - 1], carry) = add_with_carry(top_low, carry, 0);
+        top = top_high + carry;
+        i += 1;
+    }
+    reduce_once(&t, top, &m.words)
+}
+
+/// a * 2^n mod m, by doubling: for constants.
+const fn times_two_to_the(n: u32, a: Words, m: &Words) -> Words {
+    let mut power = a;
+    let mut i = 0;
+    while i < n {
+        power = add(&power, &power, m);
+        i += 1;
+    }
+    power
+}
+
+fn words_from_octets(octets: &[u8; OCTETS]) -> Words {
+    let mut words = [0; WORDS];
+    for (word, chunk) in words.iter_mut().zip(octets.rchunks_exact(size_of::<Word>())) {
+        *word = chunk.iter().fold(0, |value, octet| (value << 8) | Word::from(*octet));
+    }
+    words
+}
+
+const fn words_from_hex(hex: &str) -> Words {
+    const DIGITS: usize = size_of::<Word>() * 2;
+    let digits = hex.as_bytes();
+    assert!(digits.len() == 2 * OCTETS, "256 hexadecimal digits");
+    let mut words = [0; WORDS];
+    let mut i = 0;
+    while i < digits.len() {
+        let value = match digits[i] {
+            digit @ b'0'..=b'9' => digit - b'0',
+            digit @ b'a'..=b'f' => digit - b'a' + 10,
+            _ => panic!("lower-case hexadecimal digits"),
+        };
+        let word = &mut words[WORDS - 1 - i / DIGITS];
+        *word = (*word << 4) | value as Word;
+        i += 1;
+    }
+    words
+}

@@ -1,0 +1,369 @@
+//! ECCSI, the certificateless signatures of RFC 6507, over P-256 with SHA-256 as RFC 6509 prescribes.
+//!
+//! A key management server holds the secret [`Ksak`] and publishes the [`Kpak`]. For each identity it issues a
+//! [`SigningPair`]: a Secret Signing Key (SSK) and a Public Validation Token (PVT). The signer checks the pair
+//! once, as a [`SigningKey`]. A signature carries the PVT, so that a [`VerifyingKey`] needs only KPAK and identity.
+//!
+//! ```
+//! # fn main() -> Result<(), mikey_sakke::Error> {
+//! use mikey_sakke::eccsi::{Ksak, SigningKey, VerifyingKey};
+//! use mikey_sakke::identity::Uid;
+//!
+//! let mut rng = getrandom::SysRng;
+//! let ksak = Ksak::generate(&mut rng)?;
+//! let alice = Uid::from_octets(b"2026-11\0tel:+447700900123\0")?;
+//! let pair = ksak.issue(&alice, &mut rng)?;
+//! let key = SigningKey::import(&ksak.kpak(), &alice, pair.ssk.expose(), &pair.pvt)?;
+//!
+//! let signature = key.sign(b"message", &mut rng)?;
+//! VerifyingKey::new(&ksak.kpak(), &alice).verify(b"message", &signature)?;
+//! # Ok(())
+//! # }
+//! ```
+
+use core::fmt;
+
+use rand_core::TryCryptoRng;
+use sha2::{Digest, Sha256};
+use signature::{RandomizedSigner, SignatureEncoding, Verifier};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, KeyMaterialError, Rejected};
+use crate::group::p256::{self, GENERATOR_OCTETS, INTEGER_OCTETS, Integer, POINT_OCTETS, Point};
+use crate::identity::Uid;
+use crate::secret::{Secret, declassify};
+
+/// Octets of a signature: r, s, PVT (RFC 6507, section 3.3).
+pub const SIGNATURE_OCTETS: usize = 2 * INTEGER_OCTETS + POINT_OCTETS;
+
+/// The KMS Secret Authentication Key, in 1..q-1 (RFC 6507, section 4.2).
+#[derive(Clone, Debug)]
+pub struct Ksak {
+    secret: Secret<Integer>,
+    kpak: Kpak,
+}
+
+impl Ksak {
+    /// A new random KSAK.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] if the random source fails.
+    pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
+        let secret = Secret::new(Integer::random(rng)?);
+        Ok(Self::from_integer(secret).ok_or(KeyMaterialError::Ksak)?)
+    }
+
+    /// A KSAK from 32 octets, big-endian.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyMaterialError::Ksak`] if the length differs or the value is not in 1..q-1.
+    pub fn from_octets(octets: &[u8]) -> Result<Self, KeyMaterialError> {
+        let secret = Secret::new(secret_integer(octets).ok_or(KeyMaterialError::Ksak)?);
+        Self::from_integer(secret).ok_or(KeyMaterialError::Ksak)
+    }
+
+    fn from_integer(secret: Secret<Integer>) -> Option<Self> {
+        let point = Point::multiply_generator(secret.expose());
+        let kpak = Kpak { point, octets: point.to_octets()? };
+        Some(Self { secret, kpak })
+    }
+
+    /// The 32 octets, big-endian.
+    pub fn to_octets(&self) -> Secret<[u8; INTEGER_OCTETS]> {
+        Secret::new(self.secret.expose().to_octets())
+    }
+
+    /// The KMS Public Authentication Key, \[KSAK\]G.
+    pub const fn kpak(&self) -> Kpak {
+        self.kpak
+    }
+
+    /// Issues a pair for an identity (RFC 6507, section 5.1.1). Every call draws a new v, and so gives another pair.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] if the random source fails.
+    pub fn issue<R: TryCryptoRng + ?Sized>(&self, identity: &Uid, rng: &mut R) -> Result<SigningPair, Error> {
+        loop {
+            let v = Secret::new(Integer::random(rng)?);
+            if let Some((pair, _)) = self.issue_with(identity, v.expose()) {
+                return Ok(pair);
+            }
+        }
+    }
+
+    /// The pair for a given v, and HS; none if SSK or HS is 0 mod q and another v has to be taken.
+    pub(crate) fn issue_with(&self, identity: &Uid, v: &Integer) -> Option<(SigningPair, [u8; INTEGER_OCTETS])> {
+        let pvt = Point::multiply_generator(v).to_octets()?;
+        let hs = self.kpak.hash_identity(identity, &pvt);
+        let hs_integer = Integer::from_octets_reduced(&hs);
+        let ssk = Zeroizing::new(hs_integer.multiply(v).add(self.secret.expose()));
+        let is_usable = !ssk.is_zero() & !hs_integer.is_zero();
+        declassify(is_usable, "a discarded pair is not used")
+            .then(|| (SigningPair { ssk: Secret::new(ssk.to_octets()), pvt }, hs))
+    }
+}
+
+/// What a key management server issues to a signer. It is of use only as a [`SigningKey`].
+#[derive(Clone, Debug)]
+pub struct SigningPair {
+    /// The Secret Signing Key: 32 octets, big-endian.
+    pub ssk: Secret<[u8; INTEGER_OCTETS]>,
+    /// The Public Validation Token: 04, x, y, each coordinate in 32 octets, big-endian.
+    pub pvt: [u8; POINT_OCTETS],
+}
+
+/// The KMS Public Authentication Key: a point of P-256.
+#[derive(Clone, Copy)]
+pub struct Kpak {
+    point: Point,
+    octets: [u8; POINT_OCTETS],
+}
+
+impl Kpak {
+    /// Reads 04, x, y, each coordinate in 32 octets, big-endian.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyMaterialError::Kpak`] unless length and prefix are right, both coordinates are below p, and the point is
+    /// on P-256.
+    pub fn from_octets(octets: &[u8]) -> Result<Self, KeyMaterialError> {
+        let point = Point::from_octets(octets).ok_or(KeyMaterialError::Kpak)?;
+        let octets = octets.try_into().map_err(|_| KeyMaterialError::Kpak)?;
+        Ok(Self { point, octets })
+    }
+
+    /// 04, x, y, each coordinate in 32 octets, big-endian.
+    pub const fn to_octets(&self) -> [u8; POINT_OCTETS] {
+        self.octets
+    }
+
+    /// HS = Hash(G || KPAK || ID || PVT).
+    fn hash_identity(&self, identity: &Uid, pvt: &[u8; POINT_OCTETS]) -> [u8; INTEGER_OCTETS] {
+        let hash = Sha256::new().chain_update(GENERATOR_OCTETS).chain_update(self.octets);
+        hash.chain_update(identity.as_octets()).chain_update(pvt).finalize().into()
+    }
+}
+
+impl PartialEq for Kpak {
+    fn eq(&self, other: &Self) -> bool {
+        self.octets == other.octets
+    }
+}
+
+impl Eq for Kpak {}
+
+impl fmt::Debug for Kpak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kpak")
+    }
+}
+
+/// An SSK and PVT that were checked against their identity and KMS.
+#[derive(Clone)]
+pub struct SigningKey {
+    kpak: Kpak,
+    identity: Uid,
+    ssk: Secret<Integer>,
+    pvt: [u8; POINT_OCTETS],
+    hs: [u8; INTEGER_OCTETS],
+}
+
+impl SigningKey {
+    /// Takes a pair into use for an identity (RFC 6507, section 5.1.2): KPAK must be \[SSK\]G - \[HS\]PVT.
+    ///
+    /// `ssk` is 32 octets, `pvt` 65 as in [`SigningPair`].
+    ///
+    /// # Errors
+    ///
+    /// [`KeyMaterialError::Pvt`] if PVT is not a point, [`KeyMaterialError::Ssk`] if SSK is out of range or the
+    /// equation does not hold.
+    pub fn import(kpak: &Kpak, identity: &Uid, ssk: &[u8], pvt: &[u8]) -> Result<Self, KeyMaterialError> {
+        let pvt_point = Point::from_octets(pvt).ok_or(KeyMaterialError::Pvt)?;
+        let pvt = pvt.try_into().map_err(|_| KeyMaterialError::Pvt)?;
+        let ssk = Secret::new(secret_integer(ssk).ok_or(KeyMaterialError::Ssk)?);
+        let hs = kpak.hash_identity(identity, &pvt);
+
+        let ssk_g = Zeroizing::new(Point::multiply_generator(ssk.expose()));
+        let hs_pvt = pvt_point.multiply_vartime(&Integer::from_octets_reduced(&hs));
+        let belongs = ssk_g.ct_eq(&kpak.point.add(&hs_pvt));
+        if !declassify(belongs, "an SSK that fails its check is not used") {
+            return Err(KeyMaterialError::Ssk);
+        }
+        Ok(Self { kpak: *kpak, identity: identity.clone(), ssk, pvt, hs })
+    }
+
+    /// The identity that signs.
+    pub const fn identity(&self) -> &Uid {
+        &self.identity
+    }
+
+    /// The key that verifies.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        VerifyingKey::new(&self.kpak, &self.identity)
+    }
+
+    /// Signs a message (RFC 6507, section 5.2.1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] if the random source fails.
+    pub fn sign<R: TryCryptoRng + ?Sized>(&self, message: &[u8], rng: &mut R) -> Result<Signature, Error> {
+        loop {
+            let j = Secret::new(Integer::random(rng)?);
+            if let Some(signature) = self.sign_with(message, j.expose()) {
+                return Ok(signature);
+            }
+        }
+    }
+
+    /// The signature for a given j; none if HE + r SSK = 0 mod q and another j has to be taken.
+    ///
+    /// The RFC's last step, s = q - s' where s' has more than N octets, never applies: q < 2^256.
+    pub(crate) fn sign_with(&self, message: &[u8], j: &Integer) -> Option<Signature> {
+        let point = Point::multiply_generator(j).to_octets()?;
+        let (r, _) = point[1..].split_first_chunk::<INTEGER_OCTETS>()?;
+        let he = Integer::from_octets_reduced(&hash_message(&self.hs, r, message));
+        let denominator =
+            Zeroizing::new(Integer::from_octets_reduced(r).multiply(self.ssk.expose()).add(&he));
+        let inverse = denominator.invert();
+        if !declassify(inverse.is_some(), "a discarded j is not used") {
+            return None;
+        }
+        let s = Zeroizing::new(inverse.unwrap_or(Integer::ZERO)).multiply(j);
+
+        let mut octets = [0; SIGNATURE_OCTETS];
+        octets[..INTEGER_OCTETS].copy_from_slice(r);
+        octets[INTEGER_OCTETS..2 * INTEGER_OCTETS].copy_from_slice(&s.to_octets());
+        octets[2 * INTEGER_OCTETS..].copy_from_slice(&self.pvt);
+        Some(Signature(octets))
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey")
+    }
+}
+
+impl RandomizedSigner<Signature> for SigningKey {
+    fn try_sign_with_rng<R: TryCryptoRng + ?Sized>(
+        &self,
+        rng: &mut R,
+        message: &[u8],
+    ) -> Result<Signature, signature::Error> {
+        self.sign(message, rng).map_err(|_| signature::Error::new())
+    }
+}
+
+/// What verifies the signatures of one identity: KPAK and the identity.
+#[derive(Clone, Debug)]
+pub struct VerifyingKey {
+    kpak: Kpak,
+    identity: Uid,
+}
+
+impl VerifyingKey {
+    /// The verifying key of an identity whose pair was issued under this KPAK.
+    pub fn new(kpak: &Kpak, identity: &Uid) -> Self {
+        Self { kpak: *kpak, identity: identity.clone() }
+    }
+
+    /// Verifies a signature (RFC 6507, section 5.2.2). All values are public, and time depends on them.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], whatever is wrong.
+    pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), Rejected> {
+        let Components { r, s, pvt, pvt_octets } = signature.components().ok_or(Rejected)?;
+        let hs = self.kpak.hash_identity(&self.identity, pvt_octets);
+        let he = Integer::from_octets_reduced(&hash_message(&hs, r, message));
+        let y = pvt.multiply_vartime(&Integer::from_octets_reduced(&hs)).add(&self.kpak.point);
+        let j = Point::GENERATOR
+            .multiply_add_vartime(&he.multiply(&s), &y, &Integer::from_octets_reduced(r).multiply(&s))
+            .to_octets()
+            .ok_or(Rejected)?;
+        // r is compared as it stands, modulo p: never reduced modulo q. It is not 0, so neither is Jx.
+        if j[1..].starts_with(r) { Ok(()) } else { Err(Rejected) }
+    }
+}
+
+impl Verifier<Signature> for VerifyingKey {
+    fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), signature::Error> {
+        Self::verify(self, message, signature).map_err(|_| signature::Error::new())
+    }
+}
+
+/// A signature: r and s in 32 octets each, big-endian, and the PVT in 65. Not checked before it is verified.
+///
+/// (r, s) and (r, q - s) verify alike, so a signature does not identify a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signature([u8; SIGNATURE_OCTETS]);
+
+/// The parts of a signature, in range.
+struct Components<'a> {
+    r: &'a [u8; INTEGER_OCTETS],
+    s: Integer,
+    pvt: Point,
+    pvt_octets: &'a [u8; POINT_OCTETS],
+}
+
+impl Signature {
+    /// The 129 octets.
+    pub const fn as_octets(&self) -> &[u8; SIGNATURE_OCTETS] {
+        &self.0
+    }
+
+    /// Splits the octets; none unless r is in 1..p-1, s in 1..q-1, and PVT a point.
+    fn components(&self) -> Option<Components<'_>> {
+        let (r, rest) = self.0.split_first_chunk()?;
+        let (s, pvt_octets) = rest.split_first_chunk()?;
+        let pvt_octets: &[u8; POINT_OCTETS] = pvt_octets.try_into().ok()?;
+        let r_in_range = *r != [0; INTEGER_OCTETS] && *r < p256::P;
+        let s = Integer::from_octets(s).into_option().filter(|s| !bool::from(s.is_zero()))?;
+        let pvt = Point::from_octets(pvt_octets)?;
+        r_in_range.then_some(Components { r, s, pvt, pvt_octets })
+    }
+}
+
+impl TryFrom<&[u8]> for Signature {
+    type Error = Rejected;
+
+    /// From exactly 129 octets.
+    fn try_from(octets: &[u8]) -> Result<Self, Rejected> {
+        octets.try_into().map(Self).map_err(|_| Rejected)
+    }
+}
+
+impl From<Signature> for [u8; SIGNATURE_OCTETS] {
+    fn from(signature: Signature) -> Self {
+        signature.0
+    }
+}
+
+impl SignatureEncoding for Signature {
+    type Repr = [u8; SIGNATURE_OCTETS];
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signature(")?;
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
+        f.write_str(")")
+    }
+}
+
+/// HE = Hash(HS || r || M).
+fn hash_message(hs: &[u8; INTEGER_OCTETS], r: &[u8; INTEGER_OCTETS], message: &[u8]) -> [u8; INTEGER_OCTETS] {
+    Sha256::new().chain_update(hs).chain_update(r).chain_update(message).finalize().into()
+}
+
+/// A secret in 1..q-1 from 32 octets.
+pub(crate) fn secret_integer(octets: &[u8]) -> Option<Integer> {
+    let integer = Integer::from_octets(octets.try_into().ok()?);
+    let in_range = integer.is_some() & !integer.unwrap_or(Integer::ZERO).is_zero();
+    declassify(in_range, "a secret out of range is not used").then(|| integer.unwrap_or(Integer::ZERO))
+}

@@ -1,0 +1,56 @@
+//! The fields: F_p and F_p^2 of SAKKE, and the integers modulo the group order q.
+
+pub(crate) mod fp;
+pub(crate) mod fp2;
+pub(crate) mod scalar;
+
+use crypto_bigint::{Odd, U1024};
+use subtle::CtOption;
+use zeroize::Zeroizing;
+
+use crate::backend::portable::{ModulusOf, Residue, Words};
+
+pub(crate) use fp::Fp;
+pub(crate) use fp2::Fp2;
+pub(crate) use scalar::Scalar;
+
+impl<M: ModulusOf> Residue<M> {
+    /// The inverse, in constant time (Bernstein and Yang's divsteps); none for 0.
+    pub(crate) fn invert(&self) -> CtOption<Self> {
+        let number = Zeroizing::new(U1024::from_be_slice(&*Zeroizing::new(self.to_octets())));
+        let inverse = Zeroizing::new(number.invert_odd_mod(&M::ODD).unwrap_or(U1024::ZERO));
+        let octets: Zeroizing<[u8; 128]> = Zeroizing::new(inverse.to_be_bytes().into());
+        CtOption::new(Self::from_octets_reduced(&octets), !self.is_zero())
+    }
+
+    /// This residue to a power, the exponent being public: time and access pattern depend on it.
+    pub(crate) fn power_vartime(&self, exponent: &Words) -> Self {
+        let mut multiples = [Self::ONE; 16];
+        for i in 1..16 {
+            multiples[i] = multiples[i - 1].multiply(self);
+        }
+        let mut power = Self::ONE;
+        for word in exponent.iter().rev() {
+            for shift in (0..crate::backend::portable::Word::BITS).step_by(4).rev() {
+                for _ in 0..4 {
+                    power = power.square();
+                }
+                let digit = (word >> shift) & 15;
+                if digit != 0 {
+                    power = power.multiply(&multiples[digit as usize]);
+                }
+            }
+        }
+        multiples.iter_mut().for_each(zeroize::Zeroize::zeroize);
+        power
+    }
+}
+
+/// A prime modulus in the form that the inversion needs.
+trait OddModulus: ModulusOf {
+    const ODD: Odd<U1024>;
+}
+
+impl<M: ModulusOf> OddModulus for M {
+    const ODD: Odd<U1024> = Odd::<U1024>::from_be_hex(M::HEX);
+}

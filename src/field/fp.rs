@@ -1,0 +1,37 @@
+//! F_p, the field of SAKKE's curve in parameter set 1.
+
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::backend::portable::{Modulus, ModulusOf, Residue};
+use crate::field::scalar::Q;
+
+/// The prime p of parameter set 1 (RFC 6509, appendix A); p = 4q - 1, so p = 3 mod 4.
+#[derive(Clone, Copy)]
+pub(crate) struct P;
+
+impl ModulusOf for P {
+    const HEX: &'static str = concat!(
+        "997abb1f0a563fda65c61198dad0657a416c0ce19cb48261be9ae358b3e01a2e",
+        "f40aab27e2fc0f1b228730d531a59cb0e791b39ff7c88a19356d27f4a666a6d0",
+        "e26c6487326b4cd4512ac5cd65681ce1b6aff4a831852a82a7cf3c521c3c09aa",
+        "9f94d6af56971f1ffce3e82389857db080c5df10ac7ace87666d807afea85feb",
+    );
+    const MODULUS: Modulus = Modulus::from_hex(Self::HEX);
+}
+
+/// An element of F_p: encoded in 128 octets, big-endian.
+pub(crate) type Fp = Residue<P>;
+
+impl Fp {
+    /// The only candidate for a square root: self^((p+1)/4), where (p+1)/4 = q. It is one if its square is `self`.
+    pub(crate) fn square_root_candidate(&self) -> Self {
+        self.power_vartime(&Q::MODULUS.words)
+    }
+
+    /// Whether this is a square other than 0, by Euler's criterion: self^((p-1)/2) = 1.
+    ///
+    /// With s = self^q that power is s^2 / self, so it is 1 just when s^2 = self.
+    pub(crate) fn is_nonzero_square(&self) -> Choice {
+        self.square_root_candidate().square().ct_eq(self) & !self.is_zero()
+    }
+}

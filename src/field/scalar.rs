@@ -1,0 +1,67 @@
+//! Integers modulo q, the order of SAKKE's group in parameter set 1.
+
+use rand_core::TryCryptoRng;
+use zeroize::Zeroizing;
+
+use crate::backend::portable::{Modulus, ModulusOf, OCTETS, Residue};
+use crate::error::Error;
+use crate::secret::declassify;
+
+/// The prime q of parameter set 1 (RFC 6509, appendix A), of 1022 bits; q = (p + 1) / 4.
+#[derive(Clone, Copy)]
+pub(crate) struct Q;
+
+impl ModulusOf for Q {
+    const HEX: &'static str = concat!(
+        "265eaec7c2958ff69971846636b4195e905b0338672d20986fa6b8d62cf8068b",
+        "bd02aac9f8bf03c6c8a1cc354c69672c39e46ce7fdf222864d5b49fd2999a9b4",
+        "389b1921cc9ad335144ab173595a07386dabfd2a0c614aa0a9f3cf14870f026a",
+        "a7e535abd5a5c7c7ff38fa08e2615f6c203177c42b1eb3a1d99b601ebfaa17fb",
+    );
+    const MODULUS: Modulus = Modulus::from_hex(Self::HEX);
+}
+
+/// An integer modulo q: encoded in 128 octets, big-endian.
+pub(crate) type Scalar = Residue<Q>;
+
+/// Digits of a scalar in base 16, of which there are as many as it has nibbles.
+pub(crate) const NIBBLES: usize = 2 * OCTETS;
+
+impl Scalar {
+    /// The octets of an identity, read as one big-endian integer of any size and reduced modulo q
+    /// (RFC 6508, sections 3.1 and 6.1.2). The identity is public.
+    pub(crate) fn from_identity(identity: &[u8]) -> Self {
+        let mut sum = Self::ZERO;
+        let (head, blocks) = identity.split_at(identity.len() % OCTETS);
+        for block in core::iter::once(head).chain(blocks.chunks_exact(OCTETS)) {
+            let mut octets = [0; OCTETS];
+            octets[OCTETS - block.len()..].copy_from_slice(block);
+            sum = sum.multiply(&Self::TWO_TO_THE_1024).add(&Self::from_octets_reduced(&octets));
+        }
+        sum
+    }
+
+    /// A uniformly random scalar, by drawing 1022 bits until they are below q: what is seen of a draw is only
+    /// that it was discarded.
+    pub(crate) fn random<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
+        loop {
+            let mut octets = Zeroizing::new([0; OCTETS]);
+            rng.try_fill_bytes(octets.as_mut_slice()).map_err(|_| Error::Random)?;
+            octets[0] &= 0x3f;
+            let candidate = Self::from_octets(&octets);
+            if declassify(candidate.is_some(), "a discarded draw is not used") {
+                return Ok(candidate.unwrap_or(Self::ZERO));
+            }
+        }
+    }
+
+    /// The digits in base 16, most significant first.
+    pub(crate) fn nibbles(&self) -> Zeroizing<[u8; NIBBLES]> {
+        let octets = Zeroizing::new(self.to_octets());
+        let mut nibbles = Zeroizing::new([0; NIBBLES]);
+        for (pair, octet) in nibbles.chunks_exact_mut(2).zip(octets.iter()) {
+            pair.copy_from_slice(&[octet >> 4, octet & 15]);
+        }
+        nibbles
+    }
+}

@@ -1,0 +1,58 @@
+//! PF_p, the group in which pairing values lie: F_p^2 without 0, modulo multiplication by F_p without 0.
+//!
+//! The class of a + ib with a other than 0 is represented by b/a (RFC 6508, section 2.1). The one class without
+//! representation has order 2, and never occurs among pairing values.
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroize;
+
+use crate::field::{Fp, Fp2, Scalar};
+
+/// An element of PF_p, by its representative b/a: encoded in 128 octets, big-endian.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pf(Fp);
+
+impl Pf {
+    /// g = <P, P> of parameter set 1 (RFC 6509, appendix A).
+    pub(crate) const G: Self = Self(Fp::from_hex(concat!(
+        "66fc2a432b6ea392148f15867d623068c6a87bd1fb94c41e27fabe658e015a87",
+        "371e94744c96feda449ae9563f8bc446cbfda85d5d00ef577072da8f541721be",
+        "ee0faed1828eab90b99dfb0138c7843355df0460b4a9fd74b4f1a32bcafa1ffa",
+        "d682c033a7942bcce3720f20b9b7b0403c8cae87b7a0042acde0fab36461ea46",
+    )));
+
+    /// The class of an element of F_p^2 whose real part is not 0.
+    pub(crate) fn class_of(element: &Fp2) -> Self {
+        Self(element.b.multiply(&element.a.invert().unwrap_or(Fp::ZERO)))
+    }
+
+    /// This element to the power k, in constant time.
+    pub(crate) fn power(&self, k: &Scalar) -> Self {
+        let base = Fp2 { a: Fp::ONE, b: self.0 };
+        let mut multiples = [Fp2::ONE; 16];
+        for i in 1..16 {
+            multiples[i] = multiples[i - 1].multiply(&base);
+        }
+        let mut power = Fp2::ONE;
+        for digit in k.nibbles().iter() {
+            power = power.square().square().square().square();
+            let mut factor = Fp2::ONE;
+            for (i, multiple) in (0u8..).zip(&multiples) {
+                factor.conditional_assign(multiple, i.ct_eq(digit));
+            }
+            power = power.multiply(&factor);
+        }
+        multiples.iter_mut().for_each(Zeroize::zeroize);
+        Self::class_of(&power)
+    }
+
+    pub(crate) fn to_octets(self) -> [u8; 128] {
+        self.0.to_octets()
+    }
+}
+
+impl ConstantTimeEq for Pf {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
