@@ -227,8 +227,7 @@ impl SigningKey {
         let point = Point::multiply_generator(j).to_octets()?;
         let (r, _) = point[1..].split_first_chunk::<INTEGER_OCTETS>()?;
         let he = Integer::from_octets_reduced(&hash_message(&self.hs, r, message));
-        let denominator =
-            Zeroizing::new(Integer::from_octets_reduced(r).multiply(self.ssk.expose()).add(&he));
+        let denominator = Zeroizing::new(Integer::from_octets_reduced(r).multiply(self.ssk.expose()).add(&he));
         let inverse = denominator.invert();
         if !declassify(inverse.is_some(), "a discarded j is not used") {
             return None;

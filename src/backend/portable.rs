@@ -21,8 +21,8 @@ mod word {
     pub(crate) type Double = u64;
 }
 
-pub(crate) use word::Word;
 use word::Double;
+pub(crate) use word::Word;
 
 /// Words of a residue.
 pub(crate) const WORDS: usize = 1024 / Word::BITS as usize;
@@ -56,7 +56,8 @@ impl Modulus {
         let mut inverse: Word = 1;
         let mut correct_bits = 1;
         while correct_bits < Word::BITS {
-            inverse = inverse.wrapping_mul(2u8 as Word).wrapping_sub(words[0].wrapping_mul(inverse).wrapping_mul(inverse));
+            inverse =
+                inverse.wrapping_mul(2u8 as Word).wrapping_sub(words[0].wrapping_mul(inverse).wrapping_mul(inverse));
             correct_bits *= 2;
         }
         Self { words, one, r_squared, negative_inverse: inverse.wrapping_neg() }

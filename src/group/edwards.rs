@@ -102,8 +102,7 @@ impl EdwardsPoint {
         let z_minus_y = self.z.subtract(&self.y);
         let c_z_plus_y = C.multiply(&z_plus_y);
         let x_agrees = point.x.multiply(&z_minus_y).ct_eq(&c_z_plus_y);
-        let y_agrees =
-            point.y.multiply(&self.x).multiply(&z_minus_y).ct_eq(&K.multiply(&c_z_plus_y).multiply(&self.z));
+        let y_agrees = point.y.multiply(&self.x).multiply(&z_minus_y).ct_eq(&K.multiply(&c_z_plus_y).multiply(&self.z));
         x_agrees & y_agrees & !self.x.is_zero() & !self.z.is_zero()
     }
 }

@@ -187,11 +187,7 @@ impl Jacobian {
         let product = self.x.subtract(&zz).multiply(&self.x.add(&zz));
         let n = product.double().add(&product);
         let z = self.y.multiply(&self.z).double();
-        let line = ScaledLine {
-            l: n.multiply(&zz),
-            m: n.multiply(&self.x).subtract(&yy.double()),
-            d: z.multiply(&zz),
-        };
+        let line = ScaledLine { l: n.multiply(&zz), m: n.multiply(&self.x).subtract(&yy.double()), d: z.multiply(&zz) };
         let xyy4 = self.x.multiply(&yy).double().double();
         let x = n.square().subtract(&xyy4.double());
         let yyyy8 = yy.double().square().double();

@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_format_refuses_the_periods_and_uris_of_the_other() {
-        let [tel, sip, kms] = ["tel:+447700900123", "sip:user@example.org", "kms.example.org"].map(|uri| Uri::parse(uri).unwrap());
+        let [tel, sip, kms] =
+            ["tel:+447700900123", "sip:user@example.org", "kms.example.org"].map(|uri| Uri::parse(uri).unwrap());
         let month = KeyPeriod::Month { year: 2026, month: 11 };
         assert!(UidFormat::Monthly.uid(&tel, &kms, month).is_ok());
         assert_eq!(UidFormat::Monthly.uid(&sip, &kms, month), Err(UsageError::UidFormat));

@@ -77,11 +77,13 @@ fn split_scheme(text: &str) -> (Option<&str>, &str) {
 
 /// RFC 3986, section 3.1. A dot could stand in a scheme too; here it tells `kms.example.org:443` from one.
 fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '-')
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '+' || c == '-')
 }
 
 fn is_global_number(rest: &str) -> bool {
-    rest.strip_prefix('+').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()))
+    rest.strip_prefix('+')
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// The host: behind `//` or the user part, up to the path.

@@ -1,0 +1,219 @@
+//! The issuing side, and what it hands out: certificates and key sets.
+//!
+//! A [`Kms`] holds the master secrets of a security domain. It publishes a [`KmsCertificate`], and issues to each
+//! user, for each key period, a [`KeySet`]. The user checks that against the certificate and gets [`UserKeys`].
+//!
+//! In the terms of SEAL (TS 33.434) this is what an SKM-S does; the transport is elsewhere.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use rand_core::TryCryptoRng;
+
+use crate::eccsi::{Kpak, Ksak, SigningKey, SigningPair};
+#[cfg(doc)]
+use crate::error::KeyMaterialError;
+use crate::error::{Error, UsageError};
+use crate::identity::{KeyPeriod, Uid, UidFormat, Uri};
+use crate::sakke::{MasterSecret, PublicKey, ReceiverKey, Rsk};
+use crate::time::Timestamp;
+
+/// What everyone may know of a key management server, and what its users trust.
+///
+/// It must arrive over an authenticated channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsCertificate {
+    kms_uri: Uri,
+    uid_format: UidFormat,
+    public_key: PublicKey,
+    kpak: Kpak,
+}
+
+impl KmsCertificate {
+    /// A certificate from its parts, checked: `public_key` is Z in 257 octets, `kpak` KPAK in 65, both 04, x, y.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyMaterialError::PublicKey`], [`KeyMaterialError::Kpak`], or [`UsageError::UidFormat`] for key periods of
+    /// impossible length or offset.
+    pub fn new(kms_uri: Uri, uid_format: UidFormat, public_key: &[u8], kpak: &[u8]) -> Result<Self, Error> {
+        if !uid_format.is_valid() {
+            return Err(UsageError::UidFormat.into());
+        }
+        let public_key = PublicKey::from_octets(public_key)?;
+        let kpak = Kpak::from_octets(kpak)?;
+        Ok(Self { kms_uri, uid_format, public_key, kpak })
+    }
+
+    /// The URI of the KMS.
+    pub const fn kms_uri(&self) -> &Uri {
+        &self.kms_uri
+    }
+
+    /// How the KMS forms UIDs and key periods.
+    pub const fn uid_format(&self) -> UidFormat {
+        self.uid_format
+    }
+
+    /// Z, to which SSVs are encapsulated.
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// KPAK, under which signatures are verified.
+    pub const fn kpak(&self) -> &Kpak {
+        &self.kpak
+    }
+
+    /// The UID of a user of this KMS in a key period.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UidFormat`] if URI or period do not fit the format.
+    pub fn uid(&self, user: &Uri, period: KeyPeriod) -> Result<Uid, UsageError> {
+        self.uid_format.uid(user, &self.kms_uri, period)
+    }
+
+    /// The UID of a user of this KMS at an instant.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UidFormat`] if the URI does not fit the format, [`UsageError::Time`] if the instant has no key
+    /// period.
+    pub fn uid_at(&self, user: &Uri, at: Timestamp) -> Result<Uid, UsageError> {
+        self.uid(user, self.uid_format.period_at(at)?)
+    }
+}
+
+/// A key management server: the master secrets of a security domain.
+#[derive(Debug)]
+pub struct Kms {
+    certificate: Arc<KmsCertificate>,
+    ksak: Ksak,
+    master_secret: MasterSecret,
+}
+
+impl Kms {
+    /// A new domain with random master secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] if the random source fails; [`UsageError::UidFormat`] for impossible key periods.
+    pub fn generate<R: TryCryptoRng + ?Sized>(kms_uri: Uri, uid_format: UidFormat, rng: &mut R) -> Result<Self, Error> {
+        Self::new(kms_uri, uid_format, Ksak::generate(rng)?, MasterSecret::generate(rng)?)
+    }
+
+    /// A domain with given master secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UidFormat`] for impossible key periods.
+    pub fn new(kms_uri: Uri, uid_format: UidFormat, ksak: Ksak, master_secret: MasterSecret) -> Result<Self, Error> {
+        if !uid_format.is_valid() {
+            return Err(UsageError::UidFormat.into());
+        }
+        let certificate =
+            KmsCertificate { kms_uri, uid_format, public_key: master_secret.public_key(), kpak: ksak.kpak() };
+        Ok(Self { certificate: Arc::new(certificate), ksak, master_secret })
+    }
+
+    /// The certificate to publish.
+    pub const fn certificate(&self) -> &Arc<KmsCertificate> {
+        &self.certificate
+    }
+
+    /// KSAK, to be kept as secret as the user keys of the whole domain.
+    pub const fn ksak(&self) -> &Ksak {
+        &self.ksak
+    }
+
+    /// The SAKKE master secret z, to be kept as secret as the user keys of the whole domain.
+    pub const fn master_secret(&self) -> &MasterSecret {
+        &self.master_secret
+    }
+
+    /// Issues the keys of a user for a key period: always the same RSK, each time another SSK and PVT.
+    ///
+    /// Who may have them is the caller's to decide; the channel to the user must be confidential and authenticated.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UidFormat`] if URI or period do not fit the format; [`UsageError::IdentityWithoutKey`], which
+    /// does not happen by chance; [`Error::Random`] if the random source fails.
+    pub fn issue<R: TryCryptoRng + ?Sized>(&self, user: &Uri, period: KeyPeriod, rng: &mut R) -> Result<KeySet, Error> {
+        let uid = self.certificate.uid(user, period)?;
+        let rsk = self.master_secret.extract(&uid)?;
+        let signing = self.ksak.issue(&uid, rng)?;
+        Ok(KeySet { user: user.clone(), period, rsk, signing })
+    }
+}
+
+/// The keys of a user for a key period, as they are delivered: of use only as [`UserKeys`].
+#[derive(Clone, Debug)]
+pub struct KeySet {
+    /// The user.
+    pub user: Uri,
+    /// The key period.
+    pub period: KeyPeriod,
+    /// The RSK.
+    pub rsk: Rsk,
+    /// SSK and PVT.
+    pub signing: SigningPair,
+}
+
+/// The keys of a user for a key period, checked against the certificate of the KMS that issued them.
+#[derive(Clone)]
+pub struct UserKeys {
+    certificate: Arc<KmsCertificate>,
+    user: Uri,
+    period: KeyPeriod,
+    receiver: ReceiverKey,
+    signing: SigningKey,
+}
+
+impl UserKeys {
+    /// Takes a key set into use: both checks of the RFCs are made (RFC 6507, section 5.1.2; RFC 6508, section 6.1.2).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyMaterialError`] naming the element that fails; [`UsageError::UidFormat`] if URI or period do not fit the
+    /// certificate.
+    pub fn import(certificate: &Arc<KmsCertificate>, key_set: &KeySet) -> Result<Self, Error> {
+        let KeySet { user, period, rsk, signing } = key_set;
+        let uid = certificate.uid(user, *period)?;
+        let signing = SigningKey::import(&certificate.kpak, &uid, signing.ssk.expose(), &signing.pvt)?;
+        let receiver = ReceiverKey::import(&certificate.public_key, &uid, rsk.expose())?;
+        Ok(Self { certificate: certificate.clone(), user: user.clone(), period: *period, receiver, signing })
+    }
+
+    /// The certificate of the KMS that issued these keys.
+    pub const fn certificate(&self) -> &Arc<KmsCertificate> {
+        &self.certificate
+    }
+
+    /// The user.
+    pub const fn user(&self) -> &Uri {
+        &self.user
+    }
+
+    /// The key period.
+    pub const fn period(&self) -> KeyPeriod {
+        self.period
+    }
+
+    /// The RSK, prepared.
+    pub const fn receiver(&self) -> &ReceiverKey {
+        &self.receiver
+    }
+
+    /// SSK and PVT.
+    pub const fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+}
+
+impl fmt::Debug for UserKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserKeys({}, {})", self.user, self.period)
+    }
+}
