@@ -14,6 +14,9 @@ pub(crate) use fp::Fp;
 pub(crate) use fp2::Fp2;
 pub(crate) use scalar::Scalar;
 
+#[cfg(test)]
+mod tests;
+
 impl<M: ModulusOf> Residue<M> {
     /// The inverse, in constant time (Bernstein and Yang's divsteps); none for 0.
     pub(crate) fn invert(&self) -> CtOption<Self> {

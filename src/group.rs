@@ -10,3 +10,6 @@ pub(crate) mod edwards;
 pub(crate) mod p256;
 pub(crate) mod pairing;
 pub(crate) mod pf;
+
+#[cfg(test)]
+mod tests;

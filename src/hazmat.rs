@@ -11,7 +11,7 @@ use crypto_bigint::{BoxedUint, NonZero};
 use crate::eccsi::{Ksak, Signature, SigningKey, SigningPair, secret_integer};
 use crate::error::UsageError;
 use crate::identity::Uid;
-use crate::sakke::{Encapsulated, PublicKey, Ssv, hash};
+use crate::sakke::{Encapsulated, EncapsulationKey, PublicKey, Ssv, hash};
 
 /// HashToIntegerRange(message, modulus) with SHA-256, for any modulus in 1..=2^65536 (RFC 6508, section 5.1).
 ///
@@ -51,13 +51,13 @@ pub struct SakkeEncapsulation {
     pub g_to_the_r: [u8; 128],
 }
 
-/// [`PublicKey::encapsulate`] with its intermediate values.
+/// [`EncapsulationKey::encapsulate`] with its intermediate values.
 ///
 /// # Errors
 ///
 /// [`UsageError::IdentityWithoutKey`] if no RSK can exist for this identity.
 pub fn sakke_encapsulate(public_key: &PublicKey, identity: &Uid, ssv: &Ssv) -> Result<SakkeEncapsulation, UsageError> {
-    let result = public_key.encapsulate_with_intermediates(identity, ssv)?;
+    let result = EncapsulationKey::new(public_key, identity)?.encapsulate_with_intermediates(ssv)?;
     Ok(SakkeEncapsulation {
         encapsulated: result.encapsulated,
         r: result.r.expose().to_octets(),

@@ -19,4 +19,8 @@ pub mod secret;
 pub mod time;
 mod ts33220;
 
+#[cfg(test)]
+#[path = "../tests/oracle/mod.rs"]
+mod oracle;
+
 pub use error::Error;

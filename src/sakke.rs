@@ -146,40 +146,13 @@ impl PublicKey {
         self.0.affine().to_octets()
     }
 
-    /// Encapsulates an SSV to an identity (RFC 6508, section 6.2.1). The same SSV, identity and Z give the same octets.
+    /// Encapsulates an SSV to an identity, as [`EncapsulationKey::encapsulate`] does.
     ///
     /// # Errors
     ///
     /// [`UsageError::IdentityWithoutKey`] if no RSK can exist for this identity.
     pub fn encapsulate(&self, identity: &Uid, ssv: &Ssv) -> Result<Encapsulated, UsageError> {
-        self.encapsulate_with_intermediates(identity, ssv).map(|result| result.encapsulated)
-    }
-
-    pub(crate) fn encapsulate_with_intermediates(
-        &self,
-        identity: &Uid,
-        ssv: &Ssv,
-    ) -> Result<Encapsulation, UsageError> {
-        let r = Secret::new(hash::to_scalar(ssv, identity));
-        let point = Zeroizing::new(self.recipient_point(identity).multiply(r.expose())).to_order_q();
-        // R is the identity if [b]P + Z is, or if r = 0.
-        if !declassify(point.is_some(), "that an identity has no key is the answer") {
-            return Err(UsageError::IdentityWithoutKey);
-        }
-        let point = point.unwrap_or(OrderQ::GENERATOR);
-        let g_to_the_r = Secret::new(Pf::G.power(r.expose()).to_octets());
-
-        let mut encapsulated = [0; ENCAPSULATED_OCTETS];
-        let (encoded_point, h) = encapsulated.split_at_mut(POINT_OCTETS);
-        encoded_point.copy_from_slice(&point.affine().to_octets());
-        h.copy_from_slice(hash::mask(ssv.expose(), g_to_the_r.expose()).as_slice());
-        Ok(Encapsulation { encapsulated, r, g_to_the_r })
-    }
-
-    /// \[b\]P + Z, the point that the RSK of identity b answers to.
-    fn recipient_point(&self, identity: &Uid) -> EdwardsPoint {
-        let b = Scalar::from_identity(identity.as_octets());
-        EdwardsPoint::from(&OrderQ::GENERATOR).multiply(&b).add(&EdwardsPoint::from(&self.0))
+        EncapsulationKey::new(self, identity)?.encapsulate(ssv)
     }
 }
 
@@ -197,6 +170,71 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+/// What SSVs are encapsulated to: an identity b under a KMS Public Key Z, with \[b\]P + Z computed.
+#[derive(Clone)]
+pub struct EncapsulationKey {
+    identity: Uid,
+    /// \[b\]P + Z, the point that the RSK of b answers to; not the identity.
+    point: EdwardsPoint,
+}
+
+impl EncapsulationKey {
+    /// Prepares to encapsulate to an identity.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::IdentityWithoutKey`] if \[b\]P + Z is the identity, so that no RSK can exist.
+    pub fn new(public_key: &PublicKey, identity: &Uid) -> Result<Self, UsageError> {
+        let b = Scalar::from_identity(identity.as_octets());
+        let point = EdwardsPoint::from(&OrderQ::GENERATOR).multiply(&b).add(&EdwardsPoint::from(&public_key.0));
+        if point.is_identity().into() {
+            return Err(UsageError::IdentityWithoutKey);
+        }
+        Ok(Self { identity: identity.clone(), point })
+    }
+
+    /// The identity.
+    pub const fn identity(&self) -> &Uid {
+        &self.identity
+    }
+
+    /// Encapsulates an SSV (RFC 6508, section 6.2.1). The same SSV gives the same octets.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::IdentityWithoutKey`] if r = 0, which no SSV is known to give.
+    pub fn encapsulate(&self, ssv: &Ssv) -> Result<Encapsulated, UsageError> {
+        self.encapsulate_with_intermediates(ssv).map(|result| result.encapsulated)
+    }
+
+    pub(crate) fn encapsulate_with_intermediates(&self, ssv: &Ssv) -> Result<Encapsulation, UsageError> {
+        let r = Secret::new(hash::to_scalar(ssv, &self.identity));
+        let point = self.multiply(r.expose()).to_order_q();
+        if !declassify(point.is_some(), "R is public") {
+            return Err(UsageError::IdentityWithoutKey);
+        }
+        let point = point.unwrap_or(OrderQ::GENERATOR);
+        let g_to_the_r = Secret::new(Pf::G.power(r.expose()).to_octets());
+
+        let mut encapsulated = [0; ENCAPSULATED_OCTETS];
+        let (encoded_point, h) = encapsulated.split_at_mut(POINT_OCTETS);
+        encoded_point.copy_from_slice(&point.affine().to_octets());
+        h.copy_from_slice(hash::mask(ssv.expose(), g_to_the_r.expose()).as_slice());
+        Ok(Encapsulation { encapsulated, r, g_to_the_r })
+    }
+
+    /// \[r\](\[b\]P + Z).
+    fn multiply(&self, r: &Scalar) -> Zeroizing<EdwardsPoint> {
+        Zeroizing::new(self.point.multiply(r))
+    }
+}
+
+impl fmt::Debug for EncapsulationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncapsulationKey({})", self.identity)
+    }
+}
+
 /// Encapsulated data with the values on the way to it.
 pub(crate) struct Encapsulation {
     pub(crate) encapsulated: Encapsulated,
@@ -209,9 +247,7 @@ pub(crate) struct Encapsulation {
 /// An RSK that was checked against its identity and KMS, prepared to decapsulate: some 350 KiB.
 #[derive(Clone)]
 pub struct ReceiverKey {
-    identity: Uid,
-    /// \[b\]P + Z.
-    recipient_point: EdwardsPoint,
+    encapsulation_key: EncapsulationKey,
     lines: MillerLines,
 }
 
@@ -223,10 +259,8 @@ impl ReceiverKey {
     ///
     /// [`KeyMaterialError::Rsk`] if a check fails; [`UsageError::IdentityWithoutKey`] if no RSK can exist for the identity.
     pub fn import(public_key: &PublicKey, identity: &Uid, rsk: &[u8]) -> Result<Self, Error> {
-        let recipient_point = public_key.recipient_point(identity);
-        let Some(argument) = Option::<OrderQ>::from(recipient_point.to_order_q()) else {
-            return Err(UsageError::IdentityWithoutKey.into());
-        };
+        let encapsulation_key = EncapsulationKey::new(public_key, identity)?;
+        let argument = encapsulation_key.point.to_order_q().unwrap_or(OrderQ::GENERATOR);
         let rsk = OrderQ::from_octets(rsk);
         let well_formed = rsk.is_some();
         let rsk = Zeroizing::new(rsk.unwrap_or(OrderQ::GENERATOR));
@@ -235,12 +269,12 @@ impl ReceiverKey {
         if !declassify(well_formed & belongs, "an RSK that fails its checks is not used") {
             return Err(KeyMaterialError::Rsk.into());
         }
-        Ok(Self { identity: identity.clone(), recipient_point, lines })
+        Ok(Self { encapsulation_key, lines })
     }
 
     /// The identity whose RSK this is.
     pub const fn identity(&self) -> &Uid {
-        &self.identity
+        self.encapsulation_key.identity()
     }
 
     /// Decapsulates an SSV (RFC 6508, section 6.2.2), TEST included.
@@ -257,8 +291,8 @@ impl ReceiverKey {
 
         let w = Zeroizing::new(self.lines.pair(&point).to_octets());
         let ssv = Secret::new(*hash::mask(h, &w));
-        let r = Zeroizing::new(hash::to_scalar(&ssv, &self.identity));
-        let test = Zeroizing::new(self.recipient_point.multiply(&r));
+        let r = Zeroizing::new(hash::to_scalar(&ssv, self.identity()));
+        let test = self.encapsulation_key.multiply(&r);
         release(ssv, test.is_affine(&point))
     }
 }

@@ -122,7 +122,7 @@ impl Zeroize for OrderQ {
     }
 }
 
-/// c with c^2 = -3, c itself a square: x = c is where E meets the x-axis besides (0, 0) and (-c, 0).
+/// c with c^2 = -3, c itself a square. The two points of E with x = -c are those of order 4.
 pub(super) const C: Fp = Fp::from_hex(concat!(
     "6ec2065e3b96c6c3fa90e5a4a5b625f1cec40e7f736f516e33e23042d0b9f81d",
     "ac1140b6ebe07da54dbb23de919eb5d4b9d589b0b2a0120a6f530c25466a22a8",

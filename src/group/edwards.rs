@@ -18,7 +18,7 @@ use super::curve::{AffinePoint, C, OrderQ};
 use crate::field::{Fp, Scalar};
 
 /// k = s/c where s^2 = -2c^3.
-const K: Fp = Fp::from_hex(concat!(
+pub(super) const K: Fp = Fp::from_hex(concat!(
     "4c32f1884ee6e53a303dc4c051913488681786e7a1b210f72ae8bcf61aa8f77c",
     "55a3c3e4a46edebf8abecb3f862d7f143d847f48d5c56d9cb40e3aa87a8f7ff6",
     "f7c89627aed1adf6a97d1ad7408170a84c58d51b3a7a2f0aeb21b5d78a245104",
@@ -140,21 +140,5 @@ impl Zeroize for EdwardsPoint {
         self.y.zeroize();
         self.z.zeroize();
         self.t.zeroize();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    #[test]
-    fn t() {
-        let p = EdwardsPoint::from(&OrderQ::GENERATOR);
-        assert!(bool::from(p.is_affine(OrderQ::GENERATOR.affine())));
-        let two = p.double();
-        assert!(bool::from(two.to_order_q().unwrap().affine().ct_eq(p.add(&p).to_order_q().unwrap().affine())));
-        let o = OrderQ::GENERATOR.affine().to_octets();
-        assert!(bool::from(OrderQ::from_octets(&o).is_some()));
-        assert!(bool::from(p.multiply(&Scalar::ZERO).is_identity()));
-        assert!(bool::from(p.multiply(&Scalar::ONE.negate()).add(&p).is_identity()));
     }
 }

@@ -240,17 +240,3 @@ fn normalise(scaled: Secret<Vec<ScaledLine>>) -> Secret<Vec<Line>> {
     lines.expose_mut().reverse();
     lines
 }
-
-#[cfg(test)]
-mod tests {
-    use subtle::ConstantTimeEq;
-
-    use super::*;
-
-    #[test]
-    fn pairing_of_the_generator_with_itself_is_g() {
-        let lines = MillerLines::prepare(&OrderQ::GENERATOR);
-        assert_eq!(lines.0.expose().len(), LINES);
-        assert!(bool::from(lines.pair(OrderQ::GENERATOR.affine()).ct_eq(&Pf::G)));
-    }
-}

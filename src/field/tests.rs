@@ -1,0 +1,146 @@
+//! The fields against plain big integers.
+
+use num_bigint::BigUint;
+use num_traits::{One, Zero};
+use proptest::prelude::*;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroize;
+
+use super::fp::P;
+use super::scalar::{Q, Scalar};
+use super::{Fp, Fp2};
+use crate::backend::portable::{ModulusOf, Residue};
+use crate::oracle;
+
+fn modulus<M: ModulusOf>() -> BigUint {
+    oracle::integer(M::HEX)
+}
+
+/// The residue of a number below 2^1024.
+fn residue<M: ModulusOf>(number: &BigUint) -> Residue<M> {
+    Residue::from_octets_reduced(&octets(number))
+}
+
+fn number<M: ModulusOf>(residue: &Residue<M>) -> BigUint {
+    oracle::from_octets(&residue.to_octets())
+}
+
+fn octets(number: &BigUint) -> [u8; 128] {
+    oracle::octets(number, 128).try_into().unwrap()
+}
+
+/// Numbers below 2^1024: random ones, and those at which carries run through all words.
+fn numbers() -> impl Strategy<Value = BigUint> {
+    let edges = |modulus: BigUint| {
+        let around = (0..3u32).flat_map(move |i| [&modulus - i, &modulus + i, BigUint::from(i)]);
+        let powers = (0..1024).step_by(32).map(|bit| (BigUint::one() << bit) - 1u32);
+        around.chain(powers).chain([(BigUint::one() << 1024) - 1u32]).collect::<Vec<_>>()
+    };
+    prop_oneof![
+        any::<[u8; 128]>().prop_map(|octets| oracle::from_octets(&octets)),
+        prop::sample::select(edges(modulus::<P>())),
+        prop::sample::select(edges(modulus::<Q>())),
+    ]
+}
+
+/// All operations on two numbers, modulo one modulus.
+fn agrees<M: ModulusOf>(a: &BigUint, b: &BigUint) {
+    let m = modulus::<M>();
+    let (a, b) = (a % &m, b % &m);
+    let (x, y) = (residue::<M>(&a), residue::<M>(&b));
+    assert_eq!(number(&x), a);
+    assert_eq!(number(&x.add(&y)), (&a + &b) % &m);
+    assert_eq!(number(&x.subtract(&y)), (&a + &m - &b) % &m);
+    assert_eq!(number(&x.negate()), (&m - &a) % &m);
+    assert_eq!(number(&x.double()), (&a * 2u32) % &m);
+    assert_eq!(number(&x.multiply(&y)), (&a * &b) % &m);
+    assert_eq!(number(&x.square()), (&a * &a) % &m);
+    assert_eq!(Option::from(x.invert()).map(|inverse| number(&inverse)), a.modinv(&m));
+    assert_eq!(bool::from(x.ct_eq(&y)), a == b);
+    assert_eq!(bool::from(x.is_zero()), a.is_zero());
+    assert_eq!(number(&Residue::conditional_select(&x, &y, Choice::from(0))), a);
+    assert_eq!(number(&Residue::conditional_select(&x, &y, Choice::from(1))), b);
+}
+
+proptest! {
+    #[test]
+    fn residues_agree_with_big_integers(a in numbers(), b in numbers()) {
+        agrees::<P>(&a, &b);
+        agrees::<Q>(&a, &b);
+    }
+
+    #[test]
+    fn only_numbers_below_the_modulus_are_canonical(a in numbers()) {
+        prop_assert_eq!(bool::from(Fp::from_octets(&octets(&a)).is_some()), a < modulus::<P>());
+        prop_assert_eq!(bool::from(Scalar::from_octets(&octets(&a)).is_some()), a < modulus::<Q>());
+        prop_assert_eq!(number(&residue::<P>(&a)), a % modulus::<P>());
+    }
+
+    #[test]
+    fn fp2_agrees_with_big_integers(a in numbers(), b in numbers(), c in numbers(), d in numbers()) {
+        let field = oracle::curve::Field { prime: modulus::<P>() };
+        let plain = |a: &BigUint, b: &BigUint| oracle::pairing::Fp2 { a: field.reduce(a), b: field.reduce(b) };
+        let element = |a, b| Fp2 { a: residue(a), b: residue(b) };
+        let back = |element: &Fp2| plain(&number(&element.a), &number(&element.b));
+        let (x, y) = (element(&a, &b), element(&c, &d));
+        prop_assert_eq!(back(&x.multiply(&y)), plain(&a, &b).multiply(&field, &plain(&c, &d)));
+        prop_assert_eq!(back(&x.square()), plain(&a, &b).square(&field));
+    }
+
+    #[test]
+    fn identities_are_integers_of_any_length(identity in prop::collection::vec(any::<u8>(), 1..600)) {
+        let expected = oracle::from_octets(&identity) % modulus::<Q>();
+        prop_assert_eq!(number(&Scalar::from_identity(&identity)), expected);
+    }
+
+    #[test]
+    fn nibbles_are_the_hexadecimal_digits(a in numbers()) {
+        let digits: String = residue::<Q>(&a).nibbles().iter().map(|digit| format!("{digit:x}")).collect();
+        prop_assert_eq!(oracle::integer(&digits), a % modulus::<Q>());
+    }
+
+    #[test]
+    fn squares_have_the_candidate_as_their_root(a in numbers()) {
+        let square = residue::<P>(&a).square();
+        prop_assert!(bool::from(square.square_root_candidate().square().ct_eq(&square)));
+        prop_assert_ne!(bool::from(square.is_nonzero_square()), bool::from(square.is_zero()));
+        // -1 is no square modulo p.
+        prop_assert!(!bool::from(square.negate().is_nonzero_square()));
+    }
+}
+
+#[test]
+fn the_moduli_are_those_of_the_standard() {
+    assert_eq!(modulus::<P>() + 1u32, modulus::<Q>() * 4u32);
+    assert_eq!(number(&Fp::ONE), BigUint::one());
+    assert_eq!(number(&Scalar::TWO_TO_THE_1024), (BigUint::one() << 1024) % modulus::<Q>());
+}
+
+#[test]
+fn random_scalars_are_below_q_and_draws_above_are_discarded() {
+    /// Gives all ones first, which is above q, then zeros.
+    struct OnesThenZeros(bool);
+    impl rand_core::TryRng for OnesThenZeros {
+        type Error = core::convert::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            unreachable!()
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            unreachable!()
+        }
+        fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Self::Error> {
+            octets.fill(if self.0 { 0xff } else { 0 });
+            self.0 = false;
+            Ok(())
+        }
+    }
+    impl rand_core::TryCryptoRng for OnesThenZeros {}
+    assert!(bool::from(Scalar::random(&mut OnesThenZeros(true)).unwrap().is_zero()));
+}
+
+#[test]
+fn residues_are_wiped() {
+    let mut secret = residue::<P>(&BigUint::from(7u32));
+    secret.zeroize();
+    assert!(bool::from(secret.is_zero()));
+}

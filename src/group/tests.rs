@@ -1,0 +1,160 @@
+//! Curve, Edwards form, PF_p and pairing against the formulas of RFC 6508 over plain big integers.
+
+use num_bigint::BigUint;
+use num_traits::{One, Zero};
+use proptest::prelude::*;
+use subtle::ConstantTimeEq;
+
+use super::curve::{AffinePoint, OrderQ};
+use super::edwards::EdwardsPoint;
+use super::pairing::MillerLines;
+use super::pf::Pf;
+use crate::field::Scalar;
+use crate::oracle::curve::{Affine, Curve, Point};
+use crate::oracle::{self, pairing};
+
+/// E, q and P, as the oracle has them.
+struct Set1 {
+    curve: Curve,
+    q: BigUint,
+    generator: Point,
+}
+
+fn set_1() -> Set1 {
+    let set = &*oracle::sakke::SET_1;
+    Set1 { curve: set.curve.clone(), q: set.q.clone(), generator: Some(set.generator.clone()) }
+}
+
+/// The engine's form of a point.
+fn point(curve: &Curve, point: &Point) -> OrderQ {
+    OrderQ::from_octets(&curve.encode(point).unwrap()).unwrap()
+}
+
+fn scalar(k: &BigUint) -> Scalar {
+    Scalar::from_octets_reduced(&oracle::octets(k, 128).try_into().unwrap())
+}
+
+/// The oracle's form of a result.
+fn plain(curve: &Curve, point: &EdwardsPoint) -> Point {
+    let affine: Option<OrderQ> = point.to_order_q().into();
+    affine.map(|point| curve.decode(&point.affine().to_octets()).unwrap())
+}
+
+fn scalars() -> impl Strategy<Value = BigUint> {
+    let q = set_1().q;
+    let edges = vec![BigUint::zero(), BigUint::one(), BigUint::from(2u32), BigUint::from(15u32), &q - 1u32, &q - 2u32];
+    prop_oneof![
+        4 => any::<[u8; 128]>().prop_map(move |octets| oracle::from_octets(&octets) % &q),
+        1 => prop::sample::select(edges),
+    ]
+}
+
+/// The points of order 2 and 4.
+fn small_order(curve: &Curve) -> [Affine; 3] {
+    let p = &curve.field.prime;
+    let root = |a: &BigUint| a.modpow(&((p + 1u32) / 4u32), p);
+    let c = root(&(p - 3u32));
+    let y = root(&(&c * 6u32 % p));
+    let zero = Affine { x: BigUint::zero(), y: BigUint::zero() };
+    let four = Affine { x: p - &c, y: y.clone() };
+    let minus_four = Affine { x: p - &c, y: p - y };
+    [zero, four, minus_four]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn edwards_points_agree_with_the_curve(k in scalars(), l in scalars()) {
+        let Set1 { curve, generator, .. } = set_1();
+        let base = EdwardsPoint::from(&OrderQ::GENERATOR);
+        let (expected_k, expected_l) = (curve.multiply(&k, &generator), curve.multiply(&l, &generator));
+        let (at_k, at_l) = (base.multiply(&scalar(&k)), base.multiply(&scalar(&l)));
+        prop_assert_eq!(plain(&curve, &at_k), expected_k.clone());
+        prop_assert_eq!(plain(&curve, &at_k.add(&at_l)), curve.add(&expected_k, &expected_l));
+        prop_assert_eq!(plain(&curve, &at_k.add(&at_k)), curve.add(&expected_k, &expected_k));
+        prop_assert_eq!(plain(&curve, &at_k.double()), curve.add(&expected_k, &expected_k));
+        prop_assert_eq!(bool::from(at_k.is_identity()), expected_k.is_none());
+        if let Some(k_affine) = expected_k {
+            let k_affine = *point(&curve, &Some(k_affine)).affine();
+            prop_assert!(bool::from(at_k.is_affine(&k_affine)));
+            prop_assert_eq!(bool::from(at_l.is_affine(&k_affine)), k == l);
+            let opposite = AffinePoint { y: k_affine.y.negate(), ..k_affine };
+            prop_assert!(!bool::from(at_k.is_affine(&opposite)));
+            prop_assert!(bool::from(at_k.add(&EdwardsPoint::from(&OrderQ::from_octets(&opposite.to_octets()).unwrap())).is_identity()));
+        }
+    }
+
+    #[test]
+    fn pairing_agrees_with_its_definition(k in scalars(), l in scalars()) {
+        let Set1 { curve, q, generator } = set_1();
+        prop_assume!(!k.is_zero() && !l.is_zero());
+        let (a, b) = (curve.multiply(&k, &generator), curve.multiply(&l, &generator));
+        let expected = pairing::pairing(&curve, &q, a.as_ref().unwrap(), b.as_ref().unwrap()).unwrap();
+        let (a, b) = (point(&curve, &a), point(&curve, &b));
+        let value = MillerLines::prepare(&a).pair(b.affine());
+        prop_assert_eq!(oracle::from_octets(&value.to_octets()), expected);
+        prop_assert!(bool::from(MillerLines::prepare(&b).pair(a.affine()).ct_eq(&value)));
+    }
+
+    #[test]
+    fn powers_in_pf_agree_with_their_definition(k in scalars()) {
+        let field = set_1().curve.field;
+        let g = oracle::from_octets(&Pf::G.to_octets());
+        let expected = pairing::pf_power(&field, &g, &k).unwrap();
+        prop_assert_eq!(oracle::from_octets(&Pf::G.power(&scalar(&k)).to_octets()), expected);
+    }
+
+    #[test]
+    fn sums_with_points_of_small_order_are_on_the_curve_and_not_of_order_q(k in scalars()) {
+        let Set1 { curve, q, generator } = set_1();
+        let of_order_q = curve.multiply(&k, &generator);
+        for torsion in small_order(&curve) {
+            let sum = curve.add(&of_order_q, &Some(torsion));
+            let octets = curve.encode(&sum).unwrap();
+            prop_assert!(!curve.has_order(&q, sum.as_ref().unwrap()));
+            prop_assert!(bool::from(AffinePoint::from_octets(&octets).is_some()));
+            prop_assert!(bool::from(OrderQ::from_octets(&octets).is_none()));
+        }
+    }
+}
+
+#[test]
+fn the_generator_and_g_are_those_of_the_standard() {
+    let Set1 { curve, generator, .. } = set_1();
+    assert_eq!(curve.encode(&generator).unwrap(), OrderQ::GENERATOR.affine().to_octets());
+    let g = MillerLines::prepare(&OrderQ::GENERATOR).pair(OrderQ::GENERATOR.affine());
+    assert!(bool::from(g.ct_eq(&Pf::G)));
+}
+
+#[test]
+fn the_constants_of_the_isomorphism_satisfy_their_equations() {
+    use super::{curve::C, edwards::K};
+    let p = set_1().curve.field.prime;
+    let [c, k] = [C, K].map(|constant| oracle::from_octets(&constant.to_octets()));
+    assert_eq!(&c * &c % &p, &p - 3u32);
+    assert_eq!(&k * &k % &p, (&p - &c) * 2u32 % &p);
+    assert!(bool::from(C.is_nonzero_square()));
+}
+
+#[test]
+fn malformed_points_are_refused() {
+    let refused = |octets: &[u8]| bool::from(AffinePoint::from_octets(octets).is_none() & OrderQ::from_octets(octets).is_none());
+    let good = OrderQ::GENERATOR.affine().to_octets();
+    assert!(!refused(&good));
+    for length in [0, 1, 128, 129, 256] {
+        assert!(refused(&good[..length]));
+    }
+    assert!(refused(&[&good[..], &[0]].concat()));
+    for prefix in [0, 2, 3, 5, 6, 7] {
+        assert!(refused(&[&[prefix], &good[1..]].concat()));
+    }
+    assert!(refused(&[4; 257]));
+    let mut off_curve = good;
+    off_curve[256] ^= 1;
+    assert!(refused(&off_curve));
+    // The same point with a coordinate that is not reduced; x + p does not fit 128 octets, y of (0, 0) does.
+    let p = oracle::octets(&set_1().curve.field.prime, 128);
+    assert!(refused(&[&[4], &[0; 128][..], &p].concat()));
+    assert!(refused(&[&[4], &p[..], &[0; 128]].concat()));
+}
