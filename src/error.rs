@@ -96,18 +96,22 @@ pub enum DecodeErrorKind {
     Version(u8),
     /// The CS ID map type is not known, so its length is not either.
     CsIdMapType(u8),
-    /// The timestamp type is not known, so its length is not either.
+    /// The timestamp type is not known, so its length is not either; or the message may not use it.
     TimestampType(u8),
     /// The payload type is not known, so its length is not either.
     PayloadType(u8),
-    /// A payload that may stand once stands twice.
+    /// A payload of a type that may stand once stands twice.
     Duplicate(u8),
+    /// Two identities stand in a role that one may have.
+    DuplicateRole(u8),
+    /// Two security policies stand under one policy number.
+    DuplicatePolicy(u8),
     /// A payload that the message needs is not there.
     Missing(u8),
     /// The data type of the header is not the one expected.
     DataType(u8),
-    /// A field has a value that its definition excludes.
-    Value,
+    /// RAND is shorter than 16 octets.
+    RandLength,
 }
 
 impl fmt::Display for DecodeErrorKind {
@@ -117,12 +121,14 @@ impl fmt::Display for DecodeErrorKind {
             Self::TrailingOctets => f.write_str("octets are left over"),
             Self::Version(version) => write!(f, "MIKEY version {version}, expected 1"),
             Self::CsIdMapType(value) => write!(f, "unknown CS ID map type {value}"),
-            Self::TimestampType(value) => write!(f, "unknown timestamp type {value}"),
+            Self::TimestampType(value) => write!(f, "timestamp type {value} cannot be used here"),
             Self::PayloadType(value) => write!(f, "unknown payload type {value}"),
             Self::Duplicate(value) => write!(f, "payload type {value} stands twice"),
+            Self::DuplicateRole(value) => write!(f, "two identities have role {value}"),
+            Self::DuplicatePolicy(value) => write!(f, "two security policies have number {value}"),
             Self::Missing(value) => write!(f, "payload type {value} is missing"),
             Self::DataType(value) => write!(f, "data type {value} is not expected here"),
-            Self::Value => f.write_str("a value that the field excludes"),
+            Self::RandLength => f.write_str("RAND is shorter than 16 octets"),
         }
     }
 }

@@ -8,10 +8,11 @@ use alloc::vec::Vec;
 
 use crypto_bigint::{BoxedUint, NonZero};
 
-use crate::eccsi::{Ksak, Signature, SigningKey, SigningPair, secret_integer};
-use crate::error::UsageError;
+use crate::eccsi::{Ksak, Signature, SigningKey, SigningPair, VerifyingKey, secret_integer};
+use crate::error::{Error, UsageError};
 use crate::identity::Uid;
-use crate::sakke::{Encapsulated, EncapsulationKey, PublicKey, Ssv, hash};
+use crate::imessage::{self, Opened};
+use crate::sakke::{Encapsulated, EncapsulationKey, PublicKey, ReceiverKey, Ssv, hash};
 
 /// HashToIntegerRange(message, modulus) with SHA-256, for any modulus in 1..=2^65536 (RFC 6508, section 5.1).
 ///
@@ -86,4 +87,13 @@ pub fn eccsi_sign(key: &SigningKey, message: &[u8], j: &[u8]) -> Option<Signatur
 /// [`UsageError::FieldLength`] if a name is longer than 65,535 octets.
 pub fn hashed_uid(user: &[u8], kms: &[u8], period: u64, offset: u64, number: u64) -> Result<Uid, UsageError> {
     Uid::hashed_octets(user, kms, period, offset, number)
+}
+
+/// Opens an I_MESSAGE for given identities: parse, verify, decapsulate, with neither clock nor replay cache nor policy.
+///
+/// # Errors
+///
+/// [`Error::Decode`] for malformed octets, [`Error::Rejected`] if a cryptographic check fails.
+pub fn open_i_message(octets: &[u8], initiator: &VerifyingKey, responder: &ReceiverKey) -> Result<Opened, Error> {
+    imessage::open(octets, initiator, responder)
 }

@@ -12,6 +12,7 @@ mod group;
 #[cfg(feature = "hazmat")]
 pub mod hazmat;
 pub mod identity;
+pub mod imessage;
 pub mod kms;
 pub mod mikey;
 pub mod sakke;

@@ -1,1 +1,45 @@
-//! MIKEY.
+//! MIKEY messages (RFC 3830 and the RFCs that extend it): octets to typed payloads and back, and the key derivation.
+//!
+//! [`Message`] is any MIKEY message of payloads that are known. Everything that was decoded encodes to the same
+//! octets: the next-payload octets and all lengths follow from the content and are not stored, and a value that has
+//! no name is kept as the number it is. A payload of unknown type has no known length, so it cannot be skipped.
+//!
+//! [`i_message`] holds the profile of the one message of MIKEY-SAKKE (RFC 6509), [`prf`] the derivation of session
+//! keys. Nothing here signs, verifies, encrypts or looks at a clock.
+//!
+//! ```
+//! # fn main() -> Result<(), mikey_sakke::Error> {
+//! use mikey_sakke::mikey::payload::{Payload, Rand, Ts};
+//! use mikey_sakke::mikey::registry::{DataType, PrfFunc};
+//! use mikey_sakke::mikey::{CsIdMap, Header, Message};
+//!
+//! let message = Message {
+//!     header: Header {
+//!         data_type: DataType::SAKKE_MSG,
+//!         v: false,
+//!         prf_func: PrfFunc::HMAC_SHA_256,
+//!         csb_id: [0x12, 0x34, 0x56, 0x78],
+//!         cs_id_map: CsIdMap::EMPTY,
+//!     },
+//!     payloads: vec![Payload::T(Ts::NtpUtc(0xec89_8da8_0000_0000)), Payload::Rand(Rand(vec![7; 16]))],
+//!     sign: None,
+//! };
+//! let octets = message.encode()?;
+//! assert_eq!(Message::decode(&octets)?, message);
+//!
+//! let places: Vec<_> = message.layout().map(|part| (part.content.to_string(), part.offset, part.length)).collect();
+//! assert_eq!(places, [("HDR".into(), 0, 10), ("T".into(), 10, 10), ("RAND".into(), 20, 18)]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod codec;
+mod header;
+pub mod i_message;
+mod message;
+pub mod payload;
+pub mod prf;
+pub mod registry;
+
+pub use header::{CsIdMap, GenericId, Header, SrtpId};
+pub use message::{Content, Message, Part};

@@ -139,7 +139,8 @@ fn the_constants_of_the_isomorphism_satisfy_their_equations() {
 
 #[test]
 fn malformed_points_are_refused() {
-    let refused = |octets: &[u8]| bool::from(AffinePoint::from_octets(octets).is_none() & OrderQ::from_octets(octets).is_none());
+    let refused =
+        |octets: &[u8]| bool::from(AffinePoint::from_octets(octets).is_none() & OrderQ::from_octets(octets).is_none());
     let good = OrderQ::GENERATOR.affine().to_octets();
     assert!(!refused(&good));
     for length in [0, 1, 128, 129, 256] {

@@ -1,0 +1,91 @@
+//! The schemes and the I_MESSAGE.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use getrandom::SysRng;
+use mikey_sakke::Error;
+use mikey_sakke::eccsi::{Ksak, SigningKey};
+use mikey_sakke::identity::{Uid, UidFormat, Uri};
+use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Recipient, Responder};
+use mikey_sakke::kms::{Kms, UserKeys};
+use mikey_sakke::mikey::Message;
+use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, ReceiverKey, Ssv};
+use mikey_sakke::time::Timestamp;
+
+fn sakke(criterion: &mut Criterion) -> Result<(), Error> {
+    let z = MasterSecret::generate(&mut SysRng)?;
+    let public_key = z.public_key();
+    let identity = Uid::from_octets(b"2026-11\0tel:+447700900123\0")?;
+    let rsk = z.extract(&identity)?;
+    let recipient = EncapsulationKey::new(&public_key, &identity)?;
+    let receiver = ReceiverKey::import(&public_key, &identity, rsk.expose())?;
+    let ssv = Ssv::new([7; 16]);
+    let encapsulated = recipient.encapsulate(&ssv)?;
+
+    let mut group = criterion.benchmark_group("sakke");
+    group.bench_function("extract", |bencher| bencher.iter(|| z.extract(black_box(&identity))));
+    group.bench_function("validate", |bencher| {
+        bencher.iter(|| ReceiverKey::import(&public_key, &identity, black_box(rsk.expose())));
+    });
+    group.bench_function("encapsulate", |bencher| {
+        bencher.iter(|| public_key.encapsulate(black_box(&identity), black_box(&ssv)));
+    });
+    group.bench_function("encapsulate, prepared", |bencher| bencher.iter(|| recipient.encapsulate(black_box(&ssv))));
+    group.bench_function("decapsulate", |bencher| bencher.iter(|| receiver.decapsulate(black_box(&encapsulated))));
+    group.finish();
+    Ok(())
+}
+
+fn eccsi(criterion: &mut Criterion) -> Result<(), Error> {
+    let ksak = Ksak::generate(&mut SysRng)?;
+    let identity = Uid::from_octets(b"2026-11\0tel:+447700900123\0")?;
+    let pair = ksak.issue(&identity, &mut SysRng)?;
+    let key = SigningKey::import(&ksak.kpak(), &identity, pair.ssk.expose(), &pair.pvt)?;
+    let signature = key.sign(b"message", &mut SysRng)?;
+    let verifying_key = key.verifying_key();
+
+    let mut group = criterion.benchmark_group("eccsi");
+    group.bench_function("sign", |bencher| bencher.iter(|| key.sign(black_box(b"message"), &mut SysRng)));
+    group.bench_function("verify", |bencher| {
+        bencher.iter(|| verifying_key.verify(black_box(b"message"), black_box(&signature)));
+    });
+    group.finish();
+    Ok(())
+}
+
+fn imessage(criterion: &mut Criterion) -> Result<(), Error> {
+    let now = Timestamp::from_unix(1_795_000_000)?;
+    let kms = Kms::generate(Uri::parse("kms.example.org")?, UidFormat::hashed(2_592_000, 0)?, &mut SysRng)?;
+    let period = kms.certificate().uid_format().period_at(now)?;
+    let keys_of = |user| {
+        let key_set = kms.issue(&Uri::parse(user)?, period, &mut SysRng)?;
+        UserKeys::import(kms.certificate(), &key_set).map(Arc::new)
+    };
+    let (alice, bob) = (keys_of("sip:alice@example.org")?, keys_of("sip:bob@example.org")?);
+    let recipient = Recipient { user: bob.user().clone(), certificate: kms.certificate().clone() };
+    let bundle = KeyBundle::generate(1, &mut SysRng)?;
+    let initiator = Initiator::new(alice);
+    let message = initiator.distribute(&bundle, &recipient, now, &mut SysRng)?;
+    let mut fresh = Responder::new(bob, Policy::default());
+    fresh.trust(kms.certificate().clone());
+
+    let mut group = criterion.benchmark_group("imessage");
+    group.bench_function("distribute", |bencher| {
+        bencher.iter(|| initiator.distribute(&bundle, black_box(&recipient), now, &mut SysRng));
+    });
+    group.bench_function("extract", |bencher| bencher.iter(|| fresh.clone().extract(black_box(&message), now)));
+    group.bench_function("decode", |bencher| bencher.iter(|| Message::decode(black_box(&message))));
+    group.finish();
+    Ok(())
+}
+
+fn all(criterion: &mut Criterion) {
+    for benches in [sakke, eccsi, imessage] {
+        benches(criterion).expect("fixed inputs are valid");
+    }
+}
+
+criterion_group!(benches, all);
+criterion_main!(benches);

@@ -1,0 +1,61 @@
+//! `mikey-sakke extract`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mikey_sakke::imessage::{Policy, Responder};
+
+use crate::moment::Moment;
+use crate::{files, input};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The message: a file, `-` for standard input, or hexadecimal, base64 or an SDP key-mgmt attribute
+    message: String,
+    /// File with the certificate of your KMS; messages of its users are accepted
+    #[arg(long)]
+    certificate: PathBuf,
+    /// File with the certificate of another KMS whose users' messages are accepted; may be given several times
+    #[arg(long)]
+    trust: Vec<PathBuf>,
+    /// File with your keys
+    #[arg(long)]
+    keys: PathBuf,
+    /// Your local time, as in 2026-11-21T08:30:00Z; now if none is given
+    #[arg(long)]
+    at: Option<Moment>,
+    /// How many seconds the message may be older or newer than your local time
+    #[arg(long, default_value_t = Policy::default().window.as_secs())]
+    window: u64,
+    /// File for the key, readable for its owner alone
+    #[arg(long)]
+    out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let message = input::message(&arguments.message)?;
+    let certificate = files::read_certificate(&arguments.certificate)?;
+    let keys = files::read_user_keys(&arguments.keys, &certificate)?;
+    let policy = Policy { window: Duration::from_secs(arguments.window), ..Policy::default() };
+    let mut responder = Responder::new(Arc::new(keys), policy);
+    responder.trust(certificate);
+    for path in &arguments.trust {
+        responder.trust(files::read_certificate(path)?);
+    }
+    let key = responder.extract(&message, Moment::or_now(arguments.at)?)?;
+    files::write_bundle(&arguments.out, arguments.force, key.id, &key.rand, key.key.expose())?;
+    println!(
+        "{}: key {} of purpose {}, from {}, sent {}",
+        arguments.out.display(),
+        key.id,
+        key.id.purpose(),
+        key.initiator,
+        Moment(key.timestamp)
+    );
+    Ok(ExitCode::SUCCESS)
+}
