@@ -26,7 +26,7 @@ pub fn hash_to_integer_range(message: &[u8], modulus: &[u8]) -> Result<Vec<u8>, 
     let n = BoxedUint::from_be_slice(modulus, precision.max(1)).map_err(|_| UsageError::Range)?;
     let n: NonZero<BoxedUint> = Option::from(NonZero::new(n)).ok_or(UsageError::Range)?;
     // ceil(lg(n) / 256): a power of two is counted once.
-    let bits = n.wrapping_sub(&BoxedUint::one()).bits();
+    let bits = n.wrapping_sub(BoxedUint::one()).bits();
     if bits > 1 << 16 {
         return Err(UsageError::Range);
     }

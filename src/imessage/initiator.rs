@@ -75,7 +75,7 @@ impl Initiator {
     ) -> impl ExactSizeIterator<Item = Result<Vec<u8>, Error>> + use<'a, R> {
         let stamps = self.keys_at(at).and_then(|keys| Ok((keys, first_stamp(keys, recipients.len(), at)?)));
         recipients.iter().enumerate().map(move |(index, recipient)| {
-            let (keys, first) = stamps.clone()?;
+            let (keys, first) = stamps?;
             let stamp = first.offset_ticks(i64::try_from(index).map_err(|_| UsageError::Range)?);
             self.distribute_with(keys, bundle, recipient, stamp, rng)
         })
