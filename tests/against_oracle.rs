@@ -1,5 +1,6 @@
 //! The schemes against an independent implementation, on random inputs.
 #![cfg(feature = "hazmat")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod oracle;
 

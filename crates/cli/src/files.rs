@@ -200,7 +200,8 @@ pub(crate) fn write(path: &Path, access: Access, force: bool, octets: &[u8]) -> 
     if path.exists() && !force {
         bail!("{} exists already; choose another name, or pass --force to replace it", path.display());
     }
-    let draft = path.with_added_extension(format!("{}.draft", std::process::id()));
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.draft", std::process::id()));
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
