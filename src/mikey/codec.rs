@@ -25,7 +25,6 @@ pub(super) struct NextPayload {
 }
 
 /// A position in a message, and the end of the field that is being read.
-#[derive(Clone)]
 pub(super) struct Reader<'a> {
     /// The message from its first octet to the end of the field: positions are offsets in the message.
     octets: &'a [u8],

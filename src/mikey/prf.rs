@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    /// The vectors of two vendors for TS 33.180: a group's SRTP master key and salt.
+    /// A published interoperability vector for TS 33.180: the SRTP master key and salt of a group call.
     #[test]
     fn the_srtp_keys_of_a_group_call() {
         let tgk = hex!("fcfe65cd967c58d260b603ccb9a887a9");
