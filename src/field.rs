@@ -1,7 +1,9 @@
 //! The fields: F_p and F_p^2 of SAKKE, and the integers modulo the group order q.
 
+pub(crate) mod digits;
 pub(crate) mod fp;
 pub(crate) mod fp2;
+pub(crate) mod lanes;
 pub(crate) mod scalar;
 
 use crypto_bigint::{Odd, U1024};
@@ -12,6 +14,7 @@ use crate::backend::portable::{ModulusOf, Residue, Words};
 
 pub(crate) use fp::Fp;
 pub(crate) use fp2::Fp2;
+pub(crate) use lanes::Lanes;
 pub(crate) use scalar::Scalar;
 
 #[cfg(test)]

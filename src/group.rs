@@ -7,9 +7,11 @@
 
 pub(crate) mod curve;
 pub(crate) mod edwards;
+pub(crate) mod fixed;
 pub(crate) mod p256;
 pub(crate) mod pairing;
 pub(crate) mod pf;
+pub(crate) mod table;
 
 #[cfg(test)]
 mod tests;

@@ -1,42 +1,53 @@
 //! F_p^2 = F_p[i] / (i^2 + 1).
 
-use subtle::{Choice, ConditionallySelectable};
 use zeroize::Zeroize;
 
-use super::Fp;
+use super::Lanes;
 
 /// a + ib.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fp2 {
-    pub(crate) a: Fp,
-    pub(crate) b: Fp,
+pub(crate) struct Fp2<F> {
+    pub(crate) a: F,
+    pub(crate) b: F,
 }
 
-impl Fp2 {
-    pub(crate) const ONE: Self = Self { a: Fp::ONE, b: Fp::ZERO };
-
-    /// (a + ib)(c + id) = (ac - bd) + i((a + b)(c + d) - ac - bd).
-    pub(crate) fn multiply(&self, other: &Self) -> Self {
-        let ac = self.a.multiply(&other.a);
-        let bd = self.b.multiply(&other.b);
-        let all = self.a.add(&self.b).multiply(&other.a.add(&other.b));
-        Self { a: ac.subtract(&bd), b: all.subtract(&ac).subtract(&bd) }
+impl<F: Lanes> Fp2<F> {
+    pub(crate) fn one() -> Self {
+        Self { a: F::one(), b: F::zero() }
     }
 
-    /// (a + ib)^2 = (a + b)(a - b) + 2iab.
+    /// (a + ib)(c + id) = (ac - bd) + i(ad + bc), where d and c may be sums.
+    pub(crate) fn multiply(&self, c: &F::Sum, d: &F::Sum) -> Self {
+        let (a, b) = (self.a.as_sum(), self.b.as_sum());
+        let minus_b = F::subtract(F::zero().as_sum(), &self.b);
+        Self { a: F::multiply_add(a, c, &minus_b, d), b: F::multiply_add(a, d, b, c) }
+    }
+
+    /// (a + ib)^2 = (a + b)(a - b) + i(2a)b.
     pub(crate) fn square(&self) -> Self {
-        let a = self.a.add(&self.b).multiply(&self.a.subtract(&self.b));
-        Self { a, b: self.a.multiply(&self.b).double() }
+        let (a, b) = (self.a.as_sum(), self.b.as_sum());
+        Self { a: F::multiply(&F::add(a, b), &F::subtract(a, &self.b)), b: F::multiply(&F::add(a, a), b) }
+    }
+
+    /// The product of all lanes, in each of them.
+    pub(crate) fn fold(&self) -> Self {
+        let mut product = *self;
+        let mut by = F::LANES / 2;
+        while by > 0 {
+            let (a, b) = (product.a.rotate(by), product.b.rotate(by));
+            product = product.multiply(a.as_sum(), b.as_sum());
+            by /= 2;
+        }
+        product
+    }
+
+    /// One lane.
+    pub(crate) fn lane(&self, lane: usize) -> Fp2<super::Fp> {
+        Fp2 { a: self.a.lane(lane), b: self.b.lane(lane) }
     }
 }
 
-impl ConditionallySelectable for Fp2 {
-    fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
-        Self { a: Fp::conditional_select(&a.a, &b.a, choice), b: Fp::conditional_select(&a.b, &b.b, choice) }
-    }
-}
-
-impl Zeroize for Fp2 {
+impl<F: Zeroize> Zeroize for Fp2<F> {
     fn zeroize(&mut self) {
         self.a.zeroize();
         self.b.zeroize();

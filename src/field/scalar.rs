@@ -24,9 +24,6 @@ impl ModulusOf for Q {
 /// An integer modulo q: encoded in 128 octets, big-endian.
 pub(crate) type Scalar = Residue<Q>;
 
-/// Digits of a scalar in base 16, of which there are as many as it has nibbles.
-pub(crate) const NIBBLES: usize = 2 * OCTETS;
-
 impl Scalar {
     /// The octets of an identity, read as one big-endian integer of any size and reduced modulo q
     /// (RFC 6508, sections 3.1 and 6.1.2). The identity is public.
@@ -53,15 +50,5 @@ impl Scalar {
                 return Ok(candidate.unwrap_or(Self::ZERO));
             }
         }
-    }
-
-    /// The digits in base 16, most significant first.
-    pub(crate) fn nibbles(&self) -> Zeroizing<[u8; NIBBLES]> {
-        let octets = Zeroizing::new(self.to_octets());
-        let mut nibbles = Zeroizing::new([0; NIBBLES]);
-        for (pair, octet) in nibbles.chunks_exact_mut(2).zip(octets.iter()) {
-            pair.copy_from_slice(&[octet >> 4, octet & 15]);
-        }
-        nibbles
     }
 }

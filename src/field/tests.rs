@@ -80,10 +80,10 @@ proptest! {
     fn fp2_agrees_with_big_integers(a in numbers(), b in numbers(), c in numbers(), d in numbers()) {
         let field = oracle::curve::Field { prime: modulus::<P>() };
         let plain = |a: &BigUint, b: &BigUint| oracle::pairing::Fp2 { a: field.reduce(a), b: field.reduce(b) };
-        let element = |a, b| Fp2 { a: residue(a), b: residue(b) };
-        let back = |element: &Fp2| plain(&number(&element.a), &number(&element.b));
+        let element = |a, b| Fp2::<Fp> { a: residue(a), b: residue(b) };
+        let back = |element: &Fp2<Fp>| plain(&number(&element.a), &number(&element.b));
         let (x, y) = (element(&a, &b), element(&c, &d));
-        prop_assert_eq!(back(&x.multiply(&y)), plain(&a, &b).multiply(&field, &plain(&c, &d)));
+        prop_assert_eq!(back(&x.multiply(&y.a, &y.b)), plain(&a, &b).multiply(&field, &plain(&c, &d)));
         prop_assert_eq!(back(&x.square()), plain(&a, &b).square(&field));
     }
 
@@ -91,12 +91,6 @@ proptest! {
     fn identities_are_integers_of_any_length(identity in prop::collection::vec(any::<u8>(), 1..600)) {
         let expected = oracle::from_octets(&identity) % modulus::<Q>();
         prop_assert_eq!(number(&Scalar::from_identity(&identity)), expected);
-    }
-
-    #[test]
-    fn nibbles_are_the_hexadecimal_digits(a in numbers()) {
-        let digits: String = residue::<Q>(&a).nibbles().iter().map(|digit| format!("{digit:x}")).collect();
-        prop_assert_eq!(oracle::integer(&digits), a % modulus::<Q>());
     }
 
     #[test]

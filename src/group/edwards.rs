@@ -11,11 +11,11 @@
 //! 2008). Among points of order q and the identity (0 : 1 : 1 : 0) it has no exception. With points of even order it does:
 //! sums become (0 : 0 : 0 : 0), and the two points of order 4 have no image. Hence the only way in is [`OrderQ`].
 
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, CtOption};
+use subtle::{Choice, ConstantTimeEq, CtOption};
 use zeroize::Zeroize;
 
 use super::curve::{AffinePoint, C, OrderQ};
-use crate::field::{Fp, Scalar};
+use crate::field::{Fp, Lanes};
 
 /// k = s/c where s^2 = -2c^3.
 pub(super) const K: Fp = Fp::from_hex(concat!(
@@ -25,75 +25,118 @@ pub(super) const K: Fp = Fp::from_hex(concat!(
     "b788ac3736dc1ed20a838a8fd5aa89fcb4bb9515a3c86a84d17b5f5d6e2609fe",
 ));
 
-/// A point of order q, or the identity.
+/// A point of order q, or the identity; as many of them as F has lanes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct EdwardsPoint {
-    x: Fp,
-    y: Fp,
-    z: Fp,
-    t: Fp,
+pub(crate) struct EdwardsPoint<F> {
+    x: F,
+    y: F,
+    z: F,
+    t: F,
 }
 
-impl EdwardsPoint {
-    pub(crate) const IDENTITY: Self = Self { x: Fp::ZERO, y: Fp::ONE, z: Fp::ONE, t: Fp::ZERO };
+impl<F: Lanes> EdwardsPoint<F> {
+    pub(crate) fn identity() -> Self {
+        Self { x: F::zero(), y: F::one(), z: F::one(), t: F::zero() }
+    }
+
+    /// A point in each lane.
+    pub(crate) fn gather(point: impl Fn(usize) -> EdwardsPoint<Fp>) -> Self {
+        Self {
+            x: F::gather(|lane| point(lane).x),
+            y: F::gather(|lane| point(lane).y),
+            z: F::gather(|lane| point(lane).z),
+            t: F::gather(|lane| point(lane).t),
+        }
+    }
+
+    /// The point in one lane.
+    pub(crate) fn lane(&self, lane: usize) -> EdwardsPoint<Fp> {
+        let [x, y, z, t] = [&self.x, &self.y, &self.z, &self.t].map(|coordinate| coordinate.lane(lane));
+        EdwardsPoint { x, y, z, t }
+    }
 
     /// self + other, 8 multiplications.
     pub(crate) fn add(&self, other: &Self) -> Self {
-        let a = self.y.subtract(&self.x).multiply(&other.y.subtract(&other.x));
-        let b = self.y.add(&self.x).multiply(&other.y.add(&other.x));
-        let c = self.t.multiply(&other.t).double();
-        let d = self.z.multiply(&other.z).double();
-        Self::complete(&b.subtract(&a), &d.subtract(&c), &d.add(&c), &b.add(&a))
+        let (minus, plus) = (F::subtract(other.y.as_sum(), &other.x), F::add(other.y.as_sum(), other.x.as_sum()));
+        let z = F::multiply(self.z.as_sum(), other.z.as_sum());
+        self.add_parts(&minus, &plus, other.t.as_sum(), z.as_sum())
     }
 
-    /// self + self, 4 multiplications and 4 squarings.
+    /// The sum with the affine point of which Y - X, Y + X and XY are given, 7 multiplications.
+    pub(crate) fn add_affine(&self, minus: &F::Sum, plus: &F::Sum, t: &F::Sum) -> Self {
+        self.add_parts(minus, plus, t, self.z.as_sum())
+    }
+
+    /// The sum with the point for which Y - X, Y + X and T are given, and the product of both Z.
+    fn add_parts(&self, minus: &F::Sum, plus: &F::Sum, t: &F::Sum, z: &F::Sum) -> Self {
+        let a = F::multiply(&F::subtract(self.y.as_sum(), &self.x), minus);
+        let b = F::multiply(&F::add(self.y.as_sum(), self.x.as_sum()), plus);
+        let c = F::multiply(&F::add(self.t.as_sum(), self.t.as_sum()), t);
+        let d = F::add(z, z);
+        let (a_sum, b_sum) = (a.as_sum(), b.as_sum());
+        Self::complete(&F::subtract(b_sum, &a), &F::subtract(&d, &c), &F::add(&d, c.as_sum()), &F::add(b_sum, a_sum))
+    }
+
+    /// self + self, 8 multiplications.
     pub(crate) fn double(&self) -> Self {
-        let xx = self.x.square();
-        let yy = self.y.square();
-        let zz_doubled = self.z.square().double();
-        let e = self.x.add(&self.y).square().subtract(&xx).subtract(&yy);
-        let g = yy.subtract(&xx);
-        Self::complete(&e, &g.subtract(&zz_doubled), &g, &xx.add(&yy).negate())
+        let (x, y, z) = (self.x.as_sum(), self.y.as_sum(), self.z.as_sum());
+        let xx = F::multiply(x, x);
+        let yy = F::multiply(y, y);
+        let zz = F::multiply(z, z);
+        let x_plus_y = F::add(x, y);
+        let all = F::multiply(&x_plus_y, &x_plus_y);
+        let e = F::subtract(&F::subtract(all.as_sum(), &xx), &yy);
+        let f = F::subtract(&F::add(&F::add(zz.as_sum(), zz.as_sum()), xx.as_sum()), &yy);
+        let g = F::subtract(yy.as_sum(), &xx);
+        let h = F::add(xx.as_sum(), yy.as_sum());
+        Self::complete(&e, &f, &g, &h)
     }
 
-    /// The last step of addition and doubling.
-    fn complete(e: &Fp, f: &Fp, g: &Fp, h: &Fp) -> Self {
-        Self { x: e.multiply(f), y: g.multiply(h), z: f.multiply(g), t: e.multiply(h) }
+    /// The last step of addition and doubling. Where F and H have the other sign, all coordinates have, and the point is the same.
+    fn complete(e: &F::Sum, f: &F::Sum, g: &F::Sum, h: &F::Sum) -> Self {
+        Self { x: F::multiply(e, f), y: F::multiply(g, h), z: F::multiply(f, g), t: F::multiply(e, h) }
     }
 
-    /// [k]self, in constant time: 4 bits of k at a time, every multiple read and one selected by mask.
-    pub(crate) fn multiply(&self, k: &Scalar) -> Self {
-        let mut multiples = [Self::IDENTITY; 16];
-        for i in 1..16 {
-            multiples[i] = multiples[i - 1].add(self);
+    /// The sum of all lanes, in each of them.
+    pub(crate) fn fold(&self) -> Self {
+        let mut sum = *self;
+        let mut by = F::LANES / 2;
+        while by > 0 {
+            let [x, y, z, t] = [&sum.x, &sum.y, &sum.z, &sum.t].map(|coordinate| coordinate.rotate(by));
+            sum = sum.add(&Self { x, y, z, t });
+            by /= 2;
         }
-        let mut sum = Self::IDENTITY;
-        for digit in k.nibbles().iter() {
-            sum = sum.double().double().double().double();
-            let mut addend = Self::IDENTITY;
-            for (i, multiple) in (0u8..).zip(&multiples) {
-                addend.conditional_assign(multiple, i.ct_eq(digit));
-            }
-            sum = sum.add(&addend);
-        }
-        multiples.iter_mut().for_each(Zeroize::zeroize);
         sum
     }
 
-    /// X = 0 and Y = Z. Z = 0, which no sum of points of order q has, is no identity either.
-    pub(crate) fn is_identity(&self) -> Choice {
-        self.x.is_zero() & self.y.ct_eq(&self.z) & !self.z.is_zero()
+    pub(super) const fn z(&self) -> &F {
+        &self.z
     }
 
-    /// The point on E; none for the identity. One inversion, of X(Z - Y).
+    /// X and Y of the affine point, given the inverse of Z.
+    pub(super) fn scaled(&self, z_inverse: &F) -> (F, F) {
+        let scale = |coordinate: &F| F::multiply(coordinate.as_sum(), z_inverse.as_sum());
+        (scale(&self.x), scale(&self.y))
+    }
+}
+
+impl EdwardsPoint<Fp> {
+    /// The denominator of the coordinates on E, X(Z - Y): 0 for the identity alone.
+    pub(crate) fn denominator(&self) -> Fp {
+        self.x.multiply(&self.z.subtract(&self.y))
+    }
+
+    /// The point on E, given the inverse of its denominator; (0, 0), which is not the point, if that is 0.
+    pub(crate) fn to_affine(self, inverse: &Fp) -> OrderQ {
+        let scale = C.multiply(&self.z.add(&self.y)).multiply(inverse);
+        OrderQ::trust(AffinePoint { x: scale.multiply(&self.x), y: scale.multiply(&K).multiply(&self.z) })
+    }
+
+    /// The point on E; none for the identity. One inversion.
     pub(crate) fn to_order_q(self) -> CtOption<OrderQ> {
-        let z_plus_y = self.z.add(&self.y);
-        let z_minus_y = self.z.subtract(&self.y);
-        let inverse = self.x.multiply(&z_minus_y).invert();
+        let inverse = self.denominator().invert();
         let finite = inverse.is_some();
-        let scale = C.multiply(&z_plus_y).multiply(&inverse.unwrap_or(Fp::ZERO));
-        let point = AffinePoint { x: scale.multiply(&self.x), y: scale.multiply(&K).multiply(&self.z) };
-        CtOption::new(OrderQ::trust(point), finite)
+        CtOption::new(self.to_affine(&inverse.unwrap_or(Fp::ZERO)), finite)
     }
 
     /// Whether this is the given point of E, whatever the order of that one: compared without inversion.
@@ -107,7 +150,7 @@ impl EdwardsPoint {
     }
 }
 
-impl From<&OrderQ> for EdwardsPoint {
+impl From<&OrderQ> for EdwardsPoint<Fp> {
     /// (X : Y : Z : T) = (kx(x + c) : y(x - c) : y(x + c) : kx(x - c)).
     fn from(point: &OrderQ) -> Self {
         let AffinePoint { x, y } = point.affine();
@@ -123,18 +166,7 @@ impl From<&OrderQ> for EdwardsPoint {
     }
 }
 
-impl ConditionallySelectable for EdwardsPoint {
-    fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
-        Self {
-            x: Fp::conditional_select(&a.x, &b.x, choice),
-            y: Fp::conditional_select(&a.y, &b.y, choice),
-            z: Fp::conditional_select(&a.z, &b.z, choice),
-            t: Fp::conditional_select(&a.t, &b.t, choice),
-        }
-    }
-}
-
-impl Zeroize for EdwardsPoint {
+impl<F: Zeroize> Zeroize for EdwardsPoint<F> {
     fn zeroize(&mut self) {
         self.x.zeroize();
         self.y.zeroize();

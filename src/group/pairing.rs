@@ -31,8 +31,8 @@ struct Line {
 
 impl Line {
     /// f times this line at [i]Q.
-    fn apply(&self, f: &Fp2, q: &AffinePoint) -> Fp2 {
-        f.multiply(&Fp2 { a: self.l.multiply(&q.x).add(&self.m), b: q.y })
+    fn apply(&self, f: &Fp2<Fp>, q: &AffinePoint) -> Fp2<Fp> {
+        f.multiply(&self.l.multiply(&q.x).add(&self.m), &q.y)
     }
 }
 
@@ -69,7 +69,7 @@ impl MillerLines {
     /// <A, Q>, where Q is a point of E of any order: the loop, then the power (p + 1)/q = 4.
     pub(crate) fn pair(&self, q: &AffinePoint) -> Pf {
         let mut lines = self.0.expose().iter();
-        let mut f = Fp2::ONE;
+        let mut f = Fp2::one();
         for step in STEPS {
             f = f.square();
             for line in lines.by_ref().take(step.lines()) {

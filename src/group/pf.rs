@@ -3,10 +3,9 @@
 //! The class of a + ib with a other than 0 is represented by b/a (RFC 6508, section 2.1). The one class without
 //! representation has order 2, and never occurs among pairing values.
 
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use zeroize::Zeroize;
+use subtle::{Choice, ConstantTimeEq};
 
-use crate::field::{Fp, Fp2, Scalar};
+use crate::field::{Fp, Fp2};
 
 /// An element of PF_p, by its representative b/a: encoded in 128 octets, big-endian.
 #[derive(Clone, Copy, Debug)]
@@ -22,28 +21,18 @@ impl Pf {
     )));
 
     /// The class of an element of F_p^2 whose real part is not 0.
-    pub(crate) fn class_of(element: &Fp2) -> Self {
-        Self(element.b.multiply(&element.a.invert().unwrap_or(Fp::ZERO)))
+    pub(crate) fn class_of(element: &Fp2<Fp>) -> Self {
+        Self::class_with(element, &element.a.invert().unwrap_or(Fp::ZERO))
     }
 
-    /// This element to the power k, in constant time.
-    pub(crate) fn power(&self, k: &Scalar) -> Self {
-        let base = Fp2 { a: Fp::ONE, b: self.0 };
-        let mut multiples = [Fp2::ONE; 16];
-        for i in 1..16 {
-            multiples[i] = multiples[i - 1].multiply(&base);
-        }
-        let mut power = Fp2::ONE;
-        for digit in k.nibbles().iter() {
-            power = power.square().square().square().square();
-            let mut factor = Fp2::ONE;
-            for (i, multiple) in (0u8..).zip(&multiples) {
-                factor.conditional_assign(multiple, i.ct_eq(digit));
-            }
-            power = power.multiply(&factor);
-        }
-        multiples.iter_mut().for_each(Zeroize::zeroize);
-        Self::class_of(&power)
+    /// The class of an element of F_p^2, given the inverse of its real part.
+    pub(crate) fn class_with(element: &Fp2<Fp>, inverse: &Fp) -> Self {
+        Self(element.b.multiply(inverse))
+    }
+
+    /// An element of this class, 1 + it.
+    pub(crate) fn to_fp2(self) -> Fp2<Fp> {
+        Fp2 { a: Fp::ONE, b: self.0 }
     }
 
     pub(crate) fn to_octets(self) -> [u8; 128] {

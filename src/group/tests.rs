@@ -7,9 +7,10 @@ use subtle::ConstantTimeEq;
 
 use super::curve::{AffinePoint, OrderQ};
 use super::edwards::EdwardsPoint;
+use super::fixed::{self, Size};
 use super::pairing::MillerLines;
 use super::pf::Pf;
-use crate::field::Scalar;
+use crate::field::{Fp, Scalar};
 use crate::oracle::curve::{Affine, Curve, Point};
 use crate::oracle::{self, pairing};
 
@@ -35,7 +36,7 @@ fn scalar(k: &BigUint) -> Scalar {
 }
 
 /// The oracle's form of a result.
-fn plain(curve: &Curve, point: &EdwardsPoint) -> Point {
+fn plain(curve: &Curve, point: &EdwardsPoint<Fp>) -> Point {
     let affine: Option<OrderQ> = point.to_order_q().into();
     affine.map(|point| curve.decode(&point.affine().to_octets()).unwrap())
 }
@@ -67,21 +68,34 @@ proptest! {
     #[test]
     fn edwards_points_agree_with_the_curve(k in scalars(), l in scalars()) {
         let Set1 { curve, generator, .. } = set_1();
-        let base = EdwardsPoint::from(&OrderQ::GENERATOR);
         let (expected_k, expected_l) = (curve.multiply(&k, &generator), curve.multiply(&l, &generator));
-        let (at_k, at_l) = (base.multiply(&scalar(&k)), base.multiply(&scalar(&l)));
+        let (at_k, at_l) = (fixed::multiply_generator(&scalar(&k)), fixed::multiply_generator(&scalar(&l)));
         prop_assert_eq!(plain(&curve, &at_k), expected_k.clone());
         prop_assert_eq!(plain(&curve, &at_k.add(&at_l)), curve.add(&expected_k, &expected_l));
         prop_assert_eq!(plain(&curve, &at_k.add(&at_k)), curve.add(&expected_k, &expected_k));
         prop_assert_eq!(plain(&curve, &at_k.double()), curve.add(&expected_k, &expected_k));
-        prop_assert_eq!(bool::from(at_k.is_identity()), expected_k.is_none());
+        prop_assert_eq!(bool::from(at_k.denominator().is_zero()), expected_k.is_none());
         if let Some(k_affine) = expected_k {
             let k_affine = *point(&curve, &Some(k_affine)).affine();
             prop_assert!(bool::from(at_k.is_affine(&k_affine)));
             prop_assert_eq!(bool::from(at_l.is_affine(&k_affine)), k == l);
             let opposite = AffinePoint { y: k_affine.y.negate(), ..k_affine };
             prop_assert!(!bool::from(at_k.is_affine(&opposite)));
-            prop_assert!(bool::from(at_k.add(&EdwardsPoint::from(&OrderQ::from_octets(&opposite.to_octets()).unwrap())).is_identity()));
+            prop_assert!(bool::from(at_k.add(&EdwardsPoint::from(&OrderQ::from_octets(&opposite.to_octets()).unwrap())).denominator().is_zero()));
+        }
+    }
+
+    #[test]
+    fn tables_of_every_size_agree_with_the_curve(k in scalars(), l in scalars(), m in scalars()) {
+        let Set1 { curve, generator, .. } = set_1();
+        prop_assume!(!m.is_zero());
+        let base = curve.multiply(&m, &generator);
+        let of_base = curve.multiply(&k, &base);
+        let expected = curve.add(&of_base, &curve.multiply(&l, &generator));
+        for size in [Size::Full, Size::Quarter] {
+            let table = fixed::prepare(&EdwardsPoint::from(&point(&curve, &base)), size);
+            prop_assert_eq!(plain(&curve, &table.multiply(&scalar(&k))), of_base.clone());
+            prop_assert_eq!(plain(&curve, &table.multiply_add_generator(&scalar(&k), &scalar(&l))), expected.clone());
         }
     }
 
@@ -102,7 +116,8 @@ proptest! {
         let field = set_1().curve.field;
         let g = oracle::from_octets(&Pf::G.to_octets());
         let expected = pairing::pf_power(&field, &g, &k).unwrap();
-        prop_assert_eq!(oracle::from_octets(&Pf::G.power(&scalar(&k)).to_octets()), expected);
+        let power = Pf::class_of(&fixed::power_of_g(&scalar(&k)));
+        prop_assert_eq!(oracle::from_octets(&power.to_octets()), expected);
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! Elements of F_p side by side: what the algorithms of `group` are written in, whatever computes them.
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroize;
+
+use super::Fp;
+
+/// The most lanes that any backend has.
+pub(crate) const MAX_LANES: usize = 8;
+
+/// As many elements of F_p as a backend computes with at once, all treated alike.
+///
+/// A value is reduced as far as multiplication reduces it. Sums and differences of values are of another type, because a
+/// backend may leave them unreduced. The rule that keeps them within bounds: where a sum of n values is multiplied by
+/// one of m values, nm is at most 800, and so is the total over the products that are added up.
+pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
+    /// Sums and differences.
+    type Sum: Copy;
+    /// Which lanes something applies to; may be secret.
+    type Mask: Copy;
+
+    /// How many elements there are.
+    const LANES: usize;
+
+    fn zero() -> Self;
+
+    fn one() -> Self;
+
+    /// An element for each lane.
+    fn gather(element: impl Fn(usize) -> Fp) -> Self;
+
+    /// The element in one lane.
+    fn lane(&self, lane: usize) -> Fp;
+
+    /// Lane i takes the element of lane i + `by`, modulo the number of lanes.
+    fn rotate(&self, by: usize) -> Self;
+
+    /// This value as a sum of one.
+    fn as_sum(&self) -> &Self::Sum;
+
+    /// a + b.
+    fn add(a: &Self::Sum, b: &Self::Sum) -> Self::Sum;
+
+    /// a - b.
+    fn subtract(a: &Self::Sum, b: &Self) -> Self::Sum;
+
+    /// ab.
+    fn multiply(a: &Self::Sum, b: &Self::Sum) -> Self;
+
+    /// ab + cd.
+    fn multiply_add(a: &Self::Sum, b: &Self::Sum, c: &Self::Sum, d: &Self::Sum) -> Self;
+
+    /// The lanes in which an octet, one for each lane, has the given value.
+    fn equal(octets: &[u8; MAX_LANES], value: u8) -> Self::Mask;
+
+    /// In each lane the one sum or the other.
+    fn choose(mask: &Self::Mask, set: &Self::Sum, unset: &Self::Sum) -> Self::Sum;
+
+    /// In each lane the entry whose mask has that lane, and the default where none has. Every entry is read.
+    fn select<const N: usize>(entries: &[Self; N], masks: &[Self::Mask; N], default: &Self) -> Self;
+}
+
+/// One element, computed by the portable backend.
+impl Lanes for Fp {
+    type Sum = Self;
+    type Mask = Choice;
+
+    const LANES: usize = 1;
+
+    fn zero() -> Self {
+        Self::ZERO
+    }
+
+    fn one() -> Self {
+        Self::ONE
+    }
+
+    fn gather(element: impl Fn(usize) -> Fp) -> Self {
+        element(0)
+    }
+
+    fn lane(&self, _: usize) -> Fp {
+        *self
+    }
+
+    fn rotate(&self, _: usize) -> Self {
+        *self
+    }
+
+    fn as_sum(&self) -> &Self {
+        self
+    }
+
+    fn add(a: &Self, b: &Self) -> Self {
+        a.add(b)
+    }
+
+    fn subtract(a: &Self, b: &Self) -> Self {
+        a.subtract(b)
+    }
+
+    fn multiply(a: &Self, b: &Self) -> Self {
+        a.multiply(b)
+    }
+
+    fn multiply_add(a: &Self, b: &Self, c: &Self, d: &Self) -> Self {
+        a.multiply(b).add(&c.multiply(d))
+    }
+
+    fn equal(octets: &[u8; MAX_LANES], value: u8) -> Choice {
+        octets[0].ct_eq(&value)
+    }
+
+    fn choose(mask: &Choice, set: &Self, unset: &Self) -> Self {
+        Self::conditional_select(unset, set, *mask)
+    }
+
+    fn select<const N: usize>(entries: &[Self; N], masks: &[Choice; N], default: &Self) -> Self {
+        let mut selected = *default;
+        for (entry, mask) in entries.iter().zip(masks) {
+            selected.conditional_assign(entry, *mask);
+        }
+        selected
+    }
+}

@@ -1,0 +1,205 @@
+//! Tables of a fixed point, and of a fixed element of PF_p: multiplication without doublings, or with few.
+//!
+//! A scalar is taken in signed digits of w bits. For each digit there is a table of the multiples 1 to 2^(w-1) of the
+//! point, shifted to the place of that digit, so that a product is the sum of one entry of each. Lane l of a table of
+//! groups holds a block of consecutive digits: with D rows, the table of group g serves the digits
+//! D(Gl + g) + r for r = 0..D-1, one row after the other with w doublings between them. D = 1 needs no doubling; a
+//! larger D takes as much less memory.
+//!
+//! Digits are secret: every entry is read, and one selected by mask. Where the digit is 0 the identity is.
+
+use alloc::vec::Vec;
+
+use super::edwards::EdwardsPoint;
+use super::pf::Pf;
+use crate::field::digits::SignedDigits;
+use crate::field::{Fp, Fp2, Lanes};
+
+/// Bits of a scalar.
+const SCALAR_BITS: usize = 1_022;
+
+/// Entries of a table for one digit of 5 bits.
+const ENTRIES: usize = 16;
+
+/// Bits of a digit.
+pub(super) const WINDOW: usize = 5;
+
+/// Digits of a scalar, the last carry included.
+const DIGITS: usize = SCALAR_BITS / WINDOW + 1;
+
+/// A table of a point.
+#[derive(Debug)]
+pub(crate) struct PointTable<F> {
+    rows: usize,
+    groups: Vec<PointGroup<F>>,
+}
+
+/// The multiples for one digit in each lane, by coordinate.
+#[derive(Debug)]
+struct PointGroup<F> {
+    minus: [F; ENTRIES],
+    plus: [F; ENTRIES],
+    t: [F; ENTRIES],
+}
+
+/// The selection that a digit in each lane makes.
+struct Selection<F: Lanes> {
+    masks: [F::Mask; ENTRIES],
+    negative: F::Mask,
+}
+
+impl<F: Lanes> Selection<F> {
+    fn new(digits: &SignedDigits, position: usize, stride: usize) -> Self {
+        let magnitudes = digits.magnitudes(position, stride);
+        let masks = core::array::from_fn(|i| F::equal(&magnitudes, i as u8 + 1));
+        Self { masks, negative: F::equal(&digits.signs(position, stride), 1) }
+    }
+
+    fn entry(&self, entries: &[F; ENTRIES], identity: &F) -> F {
+        F::select(entries, &self.masks, identity)
+    }
+
+    /// -value where the digit is negative, else value.
+    fn signed(&self, value: &F) -> F::Sum {
+        F::choose(&self.negative, &F::subtract(F::zero().as_sum(), value), value.as_sum())
+    }
+}
+
+impl<F: Lanes> PointTable<F> {
+    /// A table with the given number of rows.
+    pub(crate) fn new(point: &EdwardsPoint<Fp>, rows: usize) -> Self {
+        let groups = DIGITS.div_ceil(F::LANES * rows);
+        // The first digit of each lane, then from group to group.
+        let mut bases = Vec::with_capacity(F::LANES);
+        let mut base = *point;
+        for _ in 0..F::LANES {
+            bases.push(base);
+            for _ in 0..groups * rows * WINDOW {
+                base = base.double();
+            }
+        }
+        let mut base = EdwardsPoint::<F>::gather(|lane| bases[lane]);
+        let mut multiples = Vec::with_capacity(groups * ENTRIES);
+        for _ in 0..groups {
+            let mut multiple = base;
+            for _ in 0..ENTRIES {
+                multiples.push(multiple);
+                multiple = multiple.add(&base);
+            }
+            for _ in 0..rows * WINDOW {
+                base = base.double();
+            }
+        }
+        let mut multiples = multiples.iter().zip(inverses(multiples.iter().map(EdwardsPoint::z)));
+        let groups = (0..groups).map(|_| PointGroup::new(&mut multiples)).collect();
+        Self { rows, groups }
+    }
+
+    /// Adds to each lane of `sum` its share of the product with a scalar, whose whole is the sum of the lanes.
+    pub(crate) fn accumulate(&self, sum: EdwardsPoint<F>, digits: &SignedDigits) -> EdwardsPoint<F> {
+        let mut sum = sum;
+        let stride = self.groups.len() * self.rows;
+        for row in (0..self.rows).rev() {
+            if row + 1 < self.rows {
+                for _ in 0..WINDOW {
+                    sum = sum.double();
+                }
+            }
+            for (g, group) in self.groups.iter().enumerate() {
+                let selection = Selection::<F>::new(digits, g * self.rows + row, stride);
+                let minus = selection.entry(&group.minus, &F::one());
+                let plus = selection.entry(&group.plus, &F::one());
+                let t = selection.entry(&group.t, &F::zero());
+                // The opposite point has X and XY of the other sign.
+                let swap = |a: &F, b: &F| F::choose(&selection.negative, b.as_sum(), a.as_sum());
+                sum = sum.add_affine(&swap(&minus, &plus), &swap(&plus, &minus), &selection.signed(&t));
+            }
+        }
+        sum
+    }
+}
+
+impl<F: Lanes> PointGroup<F> {
+    /// From the multiples in their order, each with the inverse of its Z.
+    fn new<'a>(multiples: &mut impl Iterator<Item = (&'a EdwardsPoint<F>, F)>) -> Self {
+        let mut group = Self { minus: [F::one(); ENTRIES], plus: [F::one(); ENTRIES], t: [F::zero(); ENTRIES] };
+        // Multiplied by 1, since the entries of a table are values, not sums.
+        let reduced = |sum: &F::Sum| F::multiply(sum, F::one().as_sum());
+        for (i, (multiple, z_inverse)) in multiples.take(ENTRIES).enumerate() {
+            let (x, y) = multiple.scaled(&z_inverse);
+            group.minus[i] = reduced(&F::subtract(y.as_sum(), &x));
+            group.plus[i] = reduced(&F::add(y.as_sum(), x.as_sum()));
+            group.t[i] = F::multiply(x.as_sum(), y.as_sum());
+        }
+        group
+    }
+}
+
+/// The inverses of values that are not 0, in their order, with one inversion for each lane.
+fn inverses<'a, F: Lanes>(values: impl DoubleEndedIterator<Item = &'a F> + ExactSizeIterator + Clone) -> Vec<F> {
+    let mut products = Vec::new();
+    let mut product = F::one();
+    for value in values.clone() {
+        products.push(product);
+        product = F::multiply(product.as_sum(), value.as_sum());
+    }
+    let mut inverse = F::gather(|lane| product.lane(lane).invert().unwrap_or(Fp::ZERO));
+    for (product, value) in products.iter_mut().zip(values).rev() {
+        *product = F::multiply(inverse.as_sum(), product.as_sum());
+        inverse = F::multiply(inverse.as_sum(), value.as_sum());
+    }
+    products
+}
+
+/// A table of an element of PF_p, by the representatives t of its powers.
+#[derive(Debug)]
+pub(crate) struct PfTable<F> {
+    groups: Vec<[F; ENTRIES]>,
+}
+
+impl<F: Lanes> PfTable<F> {
+    pub(crate) fn new(element: &Pf) -> Self {
+        let groups = DIGITS.div_ceil(F::LANES);
+        let mut bases = Vec::with_capacity(F::LANES);
+        let mut base = element.to_fp2();
+        for _ in 0..F::LANES {
+            bases.push(base);
+            for _ in 0..groups * WINDOW {
+                base = base.square();
+            }
+        }
+        let mut base = Fp2::<F> { a: F::gather(|lane| bases[lane].a), b: F::gather(|lane| bases[lane].b) };
+        let mut powers = Vec::with_capacity(groups * ENTRIES);
+        for _ in 0..groups {
+            let mut power = base;
+            for _ in 0..ENTRIES {
+                powers.push(power);
+                power = power.multiply(base.a.as_sum(), base.b.as_sum());
+            }
+            for _ in 0..WINDOW {
+                base = base.square();
+            }
+        }
+        let inverses = inverses(powers.iter().map(|power| &power.a));
+        let mut powers = powers.iter().zip(&inverses);
+        let representative = |(power, inverse): (&Fp2<F>, &F)| F::multiply(power.b.as_sum(), inverse.as_sum());
+        let groups =
+            (0..groups).map(|_| core::array::from_fn(|_| powers.next().map_or(F::zero(), representative))).collect();
+        Self { groups }
+    }
+
+    /// The power by a scalar, as a class of F_p^2.
+    pub(crate) fn power(&self, digits: &SignedDigits) -> Fp2<Fp> {
+        let mut a = *F::one().as_sum();
+        let mut b = *F::zero().as_sum();
+        for (g, entries) in self.groups.iter().enumerate() {
+            let selection = Selection::<F>::new(digits, g, self.groups.len());
+            // (a + ib)(1 + it) = (a - bt) + i(b + at); the inverse of 1 + it is 1 - it.
+            let t = selection.signed(&selection.entry(entries, &F::zero()));
+            let (at, bt) = (F::multiply(&a, &t), F::multiply(&b, &t));
+            (a, b) = (F::subtract(&a, &bt), F::add(&b, at.as_sum()));
+        }
+        let one = F::one();
+        Fp2 { a: F::multiply(&a, one.as_sum()), b: F::multiply(&b, one.as_sum()) }.fold().lane(0)
+    }
+}

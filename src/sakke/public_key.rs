@@ -1,0 +1,101 @@
+//! The KMS Public Key.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+
+use once_cell::race::OnceBox;
+
+use super::encapsulate::{Unfinished, finish};
+use super::{Encapsulated, Ssv, hash};
+use crate::error::{KeyMaterialError, UsageError};
+use crate::field::Scalar;
+use crate::group::curve::{OrderQ, POINT_OCTETS};
+use crate::group::edwards::EdwardsPoint;
+use crate::group::fixed::{self, FixedPoint, Size};
+use crate::identity::Uid;
+use crate::secret::Secret;
+
+/// The KMS Public Key Z, a point of order q.
+///
+/// At its first encapsulation it is prepared for all that follow: some 1.6 MB, which copies share.
+#[derive(Clone)]
+pub struct PublicKey {
+    point: OrderQ,
+    table: Arc<OnceBox<Box<dyn FixedPoint>>>,
+}
+
+impl PublicKey {
+    /// Reads 04, x, y, each coordinate in 128 octets, big-endian.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyMaterialError::PublicKey`] unless length and prefix are right, both coordinates are below p, and the
+    /// point is on E and has order q.
+    pub fn from_octets(octets: &[u8]) -> Result<Self, KeyMaterialError> {
+        let point: Option<OrderQ> = OrderQ::from_octets(octets).into();
+        point.map(Self::from_point).ok_or(KeyMaterialError::PublicKey)
+    }
+
+    pub(super) fn from_point(point: OrderQ) -> Self {
+        Self { point, table: Arc::default() }
+    }
+
+    /// 04, x, y, each coordinate in 128 octets, big-endian.
+    pub fn to_octets(&self) -> [u8; POINT_OCTETS] {
+        self.point.affine().to_octets()
+    }
+
+    /// Encapsulates an SSV to an identity (RFC 6508, section 6.2.1). The same SSV, identity and Z give the same
+    /// octets.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::IdentityWithoutKey`] if no RSK can exist for this identity.
+    pub fn encapsulate(&self, identity: &Uid, ssv: &Ssv) -> Result<Encapsulated, UsageError> {
+        let [result] = finish([self.begin(identity, ssv)]);
+        result.map(|result| result.encapsulated)
+    }
+
+    /// Encapsulates an SSV to each of several identities, at less cost than one by one. The results are in the order
+    /// of the identities, and each is what [`PublicKey::encapsulate`] gives.
+    pub fn encapsulate_batch<const N: usize>(
+        &self,
+        identities: [&Uid; N],
+        ssv: &Ssv,
+    ) -> [Result<Encapsulated, UsageError>; N] {
+        finish(identities.map(|identity| self.begin(identity, ssv)))
+            .map(|result| result.map(|result| result.encapsulated))
+    }
+
+    /// R = \[r\](\[b\]P + Z), as \[rb\]P + \[r\]Z: of both points there are tables.
+    fn begin(&self, identity: &Uid, ssv: &Ssv) -> Unfinished {
+        let r = Secret::new(hash::to_scalar(ssv, identity));
+        let b = Scalar::from_identity(identity.as_octets());
+        let rb = Secret::new(r.expose().multiply(&b));
+        let point = self.table().multiply_add_generator(r.expose(), rb.expose());
+        Unfinished::new(ssv, r, point)
+    }
+
+    fn table(&self) -> &dyn FixedPoint {
+        &**self.table.get_or_init(|| Box::new(fixed::prepare(&self.edwards(), Size::Full)))
+    }
+
+    pub(super) fn edwards(&self) -> EdwardsPoint<crate::field::Fp> {
+        EdwardsPoint::from(&self.point)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_octets() == other.to_octets()
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PublicKey")
+    }
+}

@@ -1,0 +1,83 @@
+//! The receiving side.
+
+use core::fmt;
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use super::{Encapsulated, EncapsulationKey, PublicKey, SSV_OCTETS, Ssv, hash};
+#[cfg(doc)]
+use crate::error::UsageError;
+use crate::error::{Error, KeyMaterialError, Rejected};
+use crate::group::curve::{AffinePoint, OrderQ, POINT_OCTETS};
+use crate::group::pairing::MillerLines;
+use crate::group::pf::Pf;
+use crate::identity::Uid;
+use crate::secret::{Secret, declassify};
+
+/// An RSK that was checked against its identity and KMS, prepared to decapsulate: some 350 KiB.
+#[derive(Clone)]
+pub struct ReceiverKey {
+    encapsulation_key: EncapsulationKey,
+    lines: MillerLines,
+}
+
+impl ReceiverKey {
+    /// Takes an RSK into use for an identity a (RFC 6508, section 6.1.2): it must encode a point of order q,
+    /// which the RFC's own check does not imply, and < \[a\]P + Z, RSK > must be g.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyMaterialError::Rsk`] if a check fails; [`UsageError::IdentityWithoutKey`] if no RSK can exist for the identity.
+    pub fn import(public_key: &PublicKey, identity: &Uid, rsk: &[u8]) -> Result<Self, Error> {
+        let encapsulation_key = EncapsulationKey::new(public_key, identity)?;
+        let argument = encapsulation_key.point();
+        let rsk = OrderQ::from_octets(rsk);
+        let well_formed = rsk.is_some();
+        let rsk = Zeroizing::new(rsk.unwrap_or(OrderQ::GENERATOR));
+        let lines = MillerLines::prepare(&rsk);
+        let belongs = lines.pair(argument).ct_eq(&Pf::G);
+        if !declassify(well_formed & belongs, "an RSK that fails its checks is not used") {
+            return Err(KeyMaterialError::Rsk.into());
+        }
+        Ok(Self { encapsulation_key, lines })
+    }
+
+    /// The identity whose RSK this is.
+    pub const fn identity(&self) -> &Uid {
+        self.encapsulation_key.identity()
+    }
+
+    /// Decapsulates an SSV (RFC 6508, section 6.2.2), TEST included.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], whatever is wrong with the octets.
+    pub fn decapsulate(&self, encapsulated: &[u8]) -> Result<Ssv, Rejected> {
+        let encapsulated: &Encapsulated = encapsulated.try_into().map_err(|_| Rejected)?;
+        let (point, h) = encapsulated.split_first_chunk::<POINT_OCTETS>().ok_or(Rejected)?;
+        let h: &[u8; SSV_OCTETS] = h.try_into().map_err(|_| Rejected)?;
+        // R is public, and may have any order: only a multiple of [b]P + Z passes TEST.
+        let point = Option::<AffinePoint>::from(AffinePoint::from_octets(point)).ok_or(Rejected)?;
+
+        let w = Zeroizing::new(self.lines.pair(&point).to_octets());
+        let ssv = Secret::new(*hash::mask(h, &w));
+        let r = Zeroizing::new(hash::to_scalar(&ssv, self.identity()));
+        let test = self.encapsulation_key.multiply(&r);
+        release(ssv, test.is_affine(&point))
+    }
+}
+
+impl fmt::Debug for ReceiverKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiverKey")
+    }
+}
+
+/// The SSV if it was accepted; otherwise it is overwritten before anything branches on the outcome.
+fn release(mut ssv: Ssv, accepted: Choice) -> Result<Ssv, Rejected> {
+    for octet in ssv.expose_mut() {
+        octet.conditional_assign(&0, !accepted);
+    }
+    if declassify(accepted, "the outcome of TEST is the answer") { Ok(ssv) } else { Err(Rejected) }
+}
