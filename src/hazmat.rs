@@ -97,3 +97,13 @@ pub fn hashed_uid(user: &[u8], kms: &[u8], period: u64, offset: u64, number: u64
 pub fn open_i_message(octets: &[u8], initiator: &VerifyingKey, responder: &ReceiverKey) -> Result<Opened, Error> {
     imessage::open(octets, initiator, responder)
 }
+
+/// Which implementation computes: to compare them, and to measure.
+pub mod backend {
+    pub use crate::backend::{Backend, Unavailable, select};
+
+    /// The backend in use.
+    pub fn current() -> Backend {
+        crate::backend::current()
+    }
+}

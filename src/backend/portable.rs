@@ -104,6 +104,12 @@ impl<M: ModulusOf> Residue<M> {
         Self::reduced_from_words(&words_from_octets(octets))
     }
 
+    /// The residue of a number below 2^1024, given as words, least significant first.
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+    pub(crate) fn from_words(words: &Words) -> Self {
+        Self::reduced_from_words(words)
+    }
+
     /// Any number below 2^1024 modulo m: multiplication by R^2 gives a product below mR, which is all that
     /// Montgomery's reduction asks for.
     fn reduced_from_words(words: &Words) -> Self {
@@ -286,7 +292,7 @@ const fn multiply(a: &Words, b: &Words, m: &Modulus) -> Words {
 }
 
 /// a * 2^n mod m, by doubling: for constants.
-const fn times_two_to_the(n: u32, a: Words, m: &Words) -> Words {
+pub(super) const fn times_two_to_the(n: u32, a: Words, m: &Words) -> Words {
     let mut power = a;
     let mut i = 0;
     while i < n {
@@ -304,7 +310,7 @@ fn words_from_octets(octets: &[u8; OCTETS]) -> Words {
     words
 }
 
-const fn words_from_hex(hex: &str) -> Words {
+pub(super) const fn words_from_hex(hex: &str) -> Words {
     const DIGITS: usize = size_of::<Word>() * 2;
     let digits = hex.as_bytes();
     assert!(digits.len() == 2 * OCTETS, "256 hexadecimal digits");

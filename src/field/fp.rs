@@ -2,6 +2,7 @@
 
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::backend;
 use crate::backend::portable::{Modulus, ModulusOf, Residue};
 use crate::field::scalar::Q;
 
@@ -10,12 +11,7 @@ use crate::field::scalar::Q;
 pub(crate) struct P;
 
 impl ModulusOf for P {
-    const HEX: &'static str = concat!(
-        "997abb1f0a563fda65c61198dad0657a416c0ce19cb48261be9ae358b3e01a2e",
-        "f40aab27e2fc0f1b228730d531a59cb0e791b39ff7c88a19356d27f4a666a6d0",
-        "e26c6487326b4cd4512ac5cd65681ce1b6aff4a831852a82a7cf3c521c3c09aa",
-        "9f94d6af56971f1ffce3e82389857db080c5df10ac7ace87666d807afea85feb",
-    );
+    const HEX: &'static str = backend::P;
     const MODULUS: Modulus = Modulus::from_hex(Self::HEX);
 }
 

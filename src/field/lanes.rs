@@ -123,3 +123,69 @@ impl Lanes for Fp {
         selected
     }
 }
+
+/// Eight elements in AVX-512 IFMA.
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+mod ifma {
+    use super::{Fp, Lanes, MAX_LANES};
+    use crate::backend::ifma::{self, Fp8, LANES, Sum8};
+
+    impl Lanes for Fp8 {
+        type Sum = Sum8;
+        type Mask = u8;
+
+        const LANES: usize = LANES;
+
+        fn zero() -> Self {
+            Self::zero()
+        }
+
+        fn one() -> Self {
+            Self::one()
+        }
+
+        fn gather(element: impl Fn(usize) -> Fp) -> Self {
+            Self::from_numbers(&core::array::from_fn(|lane| element(lane).to_words()))
+        }
+
+        fn lane(&self, lane: usize) -> Fp {
+            Fp::from_words(&self.number(lane))
+        }
+
+        fn rotate(&self, by: usize) -> Self {
+            self.rotate(by)
+        }
+
+        fn as_sum(&self) -> &Sum8 {
+            self.as_sum()
+        }
+
+        fn add(a: &Sum8, b: &Sum8) -> Sum8 {
+            a.add(b)
+        }
+
+        fn subtract(a: &Sum8, b: &Self) -> Sum8 {
+            a.subtract(b)
+        }
+
+        fn multiply(a: &Sum8, b: &Sum8) -> Self {
+            a.multiply(b)
+        }
+
+        fn multiply_add(a: &Sum8, b: &Sum8, c: &Sum8, d: &Sum8) -> Self {
+            Sum8::multiply_add(a, b, c, d)
+        }
+
+        fn equal(octets: &[u8; MAX_LANES], value: u8) -> u8 {
+            ifma::equal(octets, value)
+        }
+
+        fn choose(mask: &u8, set: &Sum8, unset: &Sum8) -> Sum8 {
+            Sum8::choose(*mask, set, unset)
+        }
+
+        fn select<const N: usize>(entries: &[Self; N], masks: &[u8; N], default: &Self) -> Self {
+            Self::select(entries, masks, default)
+        }
+    }
+}

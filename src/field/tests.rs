@@ -138,3 +138,83 @@ fn residues_are_wiped() {
     secret.zeroize();
     assert!(bool::from(secret.is_zero()));
 }
+
+/// Every operation on lanes, at values and sums as far as the bounds allow them.
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+mod lanes {
+    use super::*;
+    use crate::backend::Backend;
+    use crate::backend::ifma::Fp8;
+    use crate::field::Lanes;
+
+    /// An element for each lane.
+    fn elements() -> impl Strategy<Value = [BigUint; 8]> {
+        prop::array::uniform8(numbers()).prop_map(|numbers| numbers.map(|number| number % modulus::<P>()))
+    }
+
+    fn gather(numbers: &[BigUint; 8]) -> Fp8 {
+        Fp8::gather(|lane| residue(&numbers[lane]))
+    }
+
+    fn all(value: &Fp8) -> [BigUint; 8] {
+        core::array::from_fn(|lane| number(&value.lane(lane)))
+    }
+
+    proptest! {
+        #[test]
+        fn agree_with_big_integers(a in elements(), b in elements(), c in elements(), d in elements(), mask: u8) {
+            if !Backend::Ifma.is_available() {
+                return Ok(());
+            }
+            let p = modulus::<P>();
+            let [x, y, z, w] = [&a, &b, &c, &d].map(gather);
+            let reduced = |sum: &<Fp8 as Lanes>::Sum| all(&Fp8::multiply(sum, Fp8::one().as_sum()));
+            let zip = |f: &dyn Fn(&BigUint, &BigUint) -> BigUint| core::array::from_fn::<_, 8, _>(|i| f(&a[i], &b[i]) % &p);
+            prop_assert_eq!(all(&x), a.clone());
+            prop_assert_eq!(all(&Fp8::multiply(x.as_sum(), y.as_sum())), zip(&|a, b| a * b));
+            prop_assert_eq!(reduced(&Fp8::add(x.as_sum(), y.as_sum())), zip(&|a, b| a + b));
+            prop_assert_eq!(reduced(&Fp8::subtract(x.as_sum(), &y)), zip(&|a, b| a + &p - b));
+            let products = all(&Fp8::multiply_add(x.as_sum(), y.as_sum(), z.as_sum(), w.as_sum()));
+            let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * &b[i] + &c[i] * &d[i]) % &p);
+            prop_assert_eq!(products, expected);
+
+            let chosen = |i: usize| if mask >> i & 1 == 1 { &b[i] } else { &a[i] };
+            let expected: [_; 8] = core::array::from_fn(|i| chosen(i).clone());
+            prop_assert_eq!(reduced(&Fp8::choose(&mask, y.as_sum(), x.as_sum())), expected.clone());
+            prop_assert_eq!(all(&Fp8::select(&[z, y], &[0, mask], &x)), expected);
+            for by in [1, 2, 4] {
+                let expected: [_; 8] = core::array::from_fn(|i| a[(i + by) % 8].clone());
+                prop_assert_eq!(all(&x.rotate(by)), expected);
+            }
+        }
+
+        #[test]
+        fn sums_stay_within_bounds(a in elements(), b in elements()) {
+            if !Backend::Ifma.is_available() {
+                return Ok(());
+            }
+            // 28 values in one sum and 28 in the other: 784 of the 800 that the rule allows.
+            let p = modulus::<P>();
+            let (x, y) = (gather(&a), gather(&b));
+            let (mut minus, mut plus) = (*x.as_sum(), *y.as_sum());
+            for _ in 0..27 {
+                minus = Fp8::subtract(&minus, &y);
+                plus = Fp8::add(&plus, x.as_sum());
+            }
+            let product = Fp8::multiply(&minus, &plus);
+            let expected: [_; 8] = core::array::from_fn(|i| (&a[i] + (&p - &b[i]) * 27u32) * (&b[i] + &a[i] * 27u32) % &p);
+            prop_assert_eq!(all(&product), expected.clone());
+            // The product is a value again: it may be subtracted.
+            let zero = Fp8::subtract(product.as_sum(), &product);
+            prop_assert_eq!(all(&Fp8::multiply(&zero, Fp8::one().as_sum())), core::array::from_fn(|_| BigUint::zero()));
+        }
+
+        #[test]
+        fn equality_of_octets_is_found_in_each_lane(octets: [u8; 8], other in 0..8usize, value: u8) {
+            let mut octets = octets;
+            octets[other] = value;
+            let expected = (0..8).filter(|lane| octets[*lane] == value).map(|lane| 1u8 << lane).sum::<u8>();
+            prop_assert_eq!(crate::backend::ifma::equal(&octets, value), expected);
+        }
+    }
+}

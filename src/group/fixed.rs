@@ -9,6 +9,9 @@ use super::curve::OrderQ;
 use super::edwards::EdwardsPoint;
 use super::pf::Pf;
 use super::table::{PfTable, PointTable, WINDOW};
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+use crate::backend::ifma::Fp8;
+use crate::backend::{self, Backend};
 use crate::field::digits::SignedDigits;
 use crate::field::{Fp, Fp2, Lanes, Scalar};
 
@@ -36,17 +39,30 @@ pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoin
         Size::Full => 1,
         Size::Quarter => 4,
     };
-    Box::new(PointTable::<Fp>::new(point, rows))
+    match backend::current() {
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        Backend::Ifma => Box::new(PointTable::<Fp8>::new(point, rows)),
+        _ => Box::new(PointTable::<Fp>::new(point, rows)),
+    }
 }
 
 /// \[k\]P, in constant time.
 pub(crate) fn multiply_generator(k: &Scalar) -> EdwardsPoint<Fp> {
-    Fp::constants().generator.multiply(k)
+    match backend::current() {
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        Backend::Ifma => Fp8::constants().generator.multiply(k),
+        _ => Fp::constants().generator.multiply(k),
+    }
 }
 
 /// g^k as a class of F_p^2, in constant time.
 pub(crate) fn power_of_g(k: &Scalar) -> Fp2<Fp> {
-    Fp::constants().g.power(&SignedDigits::new(k, WINDOW))
+    let digits = SignedDigits::new(k, WINDOW);
+    match backend::current() {
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        Backend::Ifma => Fp8::constants().g.power(&digits),
+        _ => Fp::constants().g.power(&digits),
+    }
 }
 
 /// The tables of P and g: made at their first use, and kept.
@@ -70,6 +86,14 @@ pub(crate) trait HasConstants: Lanes + fmt::Debug {
 impl HasConstants for Fp {
     fn constants() -> &'static Constants<Self> {
         static CONSTANTS: OnceBox<Constants<Fp>> = OnceBox::new();
+        CONSTANTS.get_or_init(Constants::new)
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+impl HasConstants for Fp8 {
+    fn constants() -> &'static Constants<Self> {
+        static CONSTANTS: OnceBox<Constants<Fp8>> = OnceBox::new();
         CONSTANTS.get_or_init(Constants::new)
     }
 }
