@@ -6,8 +6,10 @@ pub(crate) mod fp2;
 pub(crate) mod lanes;
 pub(crate) mod scalar;
 
+use alloc::vec::Vec;
+
 use crypto_bigint::{Odd, U1024};
-use subtle::CtOption;
+use subtle::{Choice, ConditionallySelectable, CtOption};
 use zeroize::Zeroizing;
 
 use crate::backend::portable::{ModulusOf, Residue, Words};
@@ -27,6 +29,25 @@ impl<M: ModulusOf> Residue<M> {
         let inverse = Zeroizing::new(number.invert_odd_mod(&M::ODD).unwrap_or(U1024::ZERO));
         let octets: Zeroizing<[u8; 128]> = Zeroizing::new(inverse.to_be_bytes().into());
         CtOption::new(Self::from_octets_reduced(&octets), !self.is_zero())
+    }
+
+    /// Inverts all of the residues, in constant time, with one inversion. A 0 stays, and does not touch the others.
+    pub(crate) fn invert_all(residues: &mut [Self]) {
+        let is_zero: Vec<Choice> = residues.iter().map(Self::is_zero).collect();
+        // Before each residue, the product of those before it.
+        let mut products = Zeroizing::new(Vec::with_capacity(residues.len()));
+        let mut product = Self::ONE;
+        for (residue, is_zero) in residues.iter_mut().zip(&is_zero) {
+            residue.conditional_assign(&Self::ONE, *is_zero);
+            products.push(product);
+            product = product.multiply(residue);
+        }
+        let mut inverse = product.invert().unwrap_or(Self::ZERO);
+        for ((residue, is_zero), product) in residues.iter_mut().zip(&is_zero).zip(products.iter()).rev() {
+            let own = inverse.multiply(product);
+            inverse = inverse.multiply(residue);
+            *residue = Self::conditional_select(&own, &Self::ZERO, *is_zero);
+        }
     }
 
     /// This residue to a power, the exponent being public: time and access pattern depend on it.

@@ -26,18 +26,21 @@ pub(crate) mod hash;
 mod public_key;
 mod receiver;
 
+use alloc::vec::Vec;
+
 use rand_core::TryCryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, KeyMaterialError, UsageError};
-use crate::field::Scalar;
+use crate::field::{Fp, Scalar};
 use crate::group::curve::{OrderQ, POINT_OCTETS};
+use crate::group::edwards::EdwardsPoint;
 use crate::group::fixed;
 use crate::identity::Uid;
 use crate::secret::{Secret, declassify};
 
-pub use encapsulate::EncapsulationKey;
+pub use encapsulate::{EncapsulationKey, encapsulate_batch};
 pub use public_key::PublicKey;
 pub use receiver::ReceiverKey;
 
@@ -115,15 +118,25 @@ impl MasterSecret {
     ///
     /// [`UsageError::IdentityWithoutKey`] if a + z = 0 mod q.
     pub fn extract(&self, identity: &Uid) -> Result<Rsk, UsageError> {
-        let a = Scalar::from_identity(identity.as_octets());
-        let inverse = a.add(self.0.expose()).invert();
-        if !declassify(inverse.is_some(), "that an identity has no key is the answer") {
-            return Err(UsageError::IdentityWithoutKey);
-        }
-        let inverse = Zeroizing::new(inverse.unwrap_or(Scalar::ZERO));
-        let rsk = Zeroizing::new(fixed::multiply_generator(&inverse));
-        // The inverse is not 0 mod q either.
-        let rsk = Zeroizing::new(rsk.to_order_q().unwrap_or(OrderQ::GENERATOR));
-        Ok(Secret::new(rsk.affine().to_octets()))
+        self.extract_batch(core::slice::from_ref(identity)).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
+    }
+
+    /// Extracts the RSKs of several identities, at less cost than one by one. The results are in the order of the
+    /// identities, and each is what [`MasterSecret::extract`] gives.
+    pub fn extract_batch(&self, identities: &[Uid]) -> Vec<Result<Rsk, UsageError>> {
+        let sum = |identity: &Uid| Scalar::from_identity(identity.as_octets()).add(self.0.expose());
+        let mut inverses = Zeroizing::new(identities.iter().map(sum).collect::<Vec<_>>());
+        Scalar::invert_all(&mut inverses);
+        let points = Zeroizing::new(inverses.iter().map(fixed::multiply_generator).collect::<Vec<_>>());
+        // 0 for the identity, which an inverse of 0 leads to: for a + z = 0 there is no key.
+        let mut denominators = Zeroizing::new(points.iter().map(EdwardsPoint::denominator).collect::<Vec<_>>());
+        Fp::invert_all(&mut denominators);
+        let encode = |(point, inverse): (&EdwardsPoint<Fp>, &Fp)| {
+            if declassify(inverse.is_zero(), "that an identity has no key is the answer") {
+                return Err(UsageError::IdentityWithoutKey);
+            }
+            Ok(Secret::new(Zeroizing::new(point.to_affine(inverse)).affine().to_octets()))
+        };
+        points.iter().zip(denominators.iter()).map(encode).collect()
     }
 }

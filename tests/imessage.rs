@@ -446,7 +446,7 @@ fn the_timestamps_of_a_group_stay_in_one_key_period() {
 #[test]
 fn a_group_without_members_takes_no_messages_and_keys_of_another_period_none() {
     let initiator = Initiator::new(DOMAIN.alice.clone());
-    assert_eq!(initiator.distribute_to_group(&bundle(), &[], now(), &mut SysRng).len(), 0);
+    assert_eq!(initiator.distribute_to_group(&bundle(), &[], now(), &mut SysRng).count(), 0);
     let too_early = start().saturating_sub(Duration::from_secs(1));
     let recipients = [DOMAIN.to_bob()];
     let messages: Vec<_> = initiator.distribute_to_group(&bundle(), &recipients, too_early, &mut SysRng).collect();

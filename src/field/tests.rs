@@ -94,6 +94,15 @@ proptest! {
     }
 
     #[test]
+    fn many_are_inverted_as_one_by_one(numbers in prop::collection::vec(numbers(), 0..20)) {
+        let mut inverses: Vec<Fp> = numbers.iter().map(residue).collect();
+        Fp::invert_all(&mut inverses);
+        for (inverse, a) in inverses.iter().zip(&numbers) {
+            prop_assert_eq!(number(inverse), a.modinv(&modulus::<P>()).unwrap_or_default());
+        }
+    }
+
+    #[test]
     fn squares_have_the_candidate_as_their_root(a in numbers()) {
         let square = residue::<P>(&a).square();
         prop_assert!(bool::from(square.square_root_candidate().square().ct_eq(&square)));

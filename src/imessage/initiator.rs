@@ -9,11 +9,12 @@ use rand_core::TryCryptoRng;
 use super::{KeyBundle, id_scheme};
 use crate::eccsi::SIGNATURE_OCTETS;
 use crate::error::{Error, UsageError};
-use crate::identity::Uri;
+use crate::identity::{Uid, Uri};
 use crate::kms::{KmsCertificate, UserKeys};
 use crate::mikey::payload::{Idr, Payload, Rand, Sakke, Ts};
 use crate::mikey::registry::{DataType, IdRole, IdType, PrfFunc, SType, SakkeParams};
 use crate::mikey::{CsIdMap, Header, Message};
+use crate::sakke::{Encapsulated, encapsulate_batch};
 use crate::time::Timestamp;
 
 /// Whom a key is for: a user, and the KMS that he has his keys from.
@@ -58,11 +59,14 @@ impl Initiator {
         at: Timestamp,
         rng: &mut R,
     ) -> Result<Vec<u8>, Error> {
-        self.distribute_with(self.keys_at(at)?, bundle, recipient, at, rng)
+        let uid = recipient.certificate.uid_at(&recipient.user, at)?;
+        let keys = self.keys_at(at)?;
+        let encapsulated = recipient.certificate.public_key().encapsulate(&uid, bundle.key())?;
+        sign(keys, bundle, recipient, &encapsulated, at, rng)
     }
 
-    /// Makes a message for each member of a group, in the order of the recipients, one at each step of the iterator. A
-    /// recipient for whom it fails does not keep the others from theirs.
+    /// Makes a message for each member of a group, in the order of the recipients. A recipient for whom it fails does not
+    /// keep the others from theirs. The iterator works in batches of [`Initiator::BATCH`], and holds no more than one.
     ///
     /// The messages are stamped one after the other from `at` on, 2^-32 seconds apart, and all in its key period.
     /// Errors are those of [`Initiator::distribute`].
@@ -72,13 +76,45 @@ impl Initiator {
         recipients: &'a [Recipient],
         at: Timestamp,
         rng: &'a mut R,
-    ) -> impl ExactSizeIterator<Item = Result<Vec<u8>, Error>> + use<'a, R> {
+    ) -> impl Iterator<Item = Result<Vec<u8>, Error>> + use<'a, R> {
         let stamps = self.keys_at(at).and_then(|keys| Ok((keys, first_stamp(keys, recipients.len(), at)?)));
-        recipients.iter().enumerate().map(move |(index, recipient)| {
-            let (keys, first) = stamps?;
-            let stamp = first.offset_ticks(i64::try_from(index).map_err(|_| UsageError::Range)?);
-            self.distribute_with(keys, bundle, recipient, stamp, rng)
+        recipients.chunks(Self::BATCH).enumerate().flat_map(move |(number, batch)| match stamps {
+            Ok((keys, first)) => {
+                let first = first.offset_ticks((number * Self::BATCH) as i64);
+                self.distribute_batch(keys, bundle, batch, first, rng)
+            }
+            Err(error) => vec![Err(error.into()); batch.len()],
         })
+    }
+
+    /// How many messages are made at a time.
+    pub const BATCH: usize = 64;
+
+    /// A message for each recipient, the first stamped with the instant given.
+    fn distribute_batch<R: TryCryptoRng + ?Sized>(
+        &self,
+        keys: &UserKeys,
+        bundle: &KeyBundle,
+        recipients: &[Recipient],
+        first: Timestamp,
+        rng: &mut R,
+    ) -> Vec<Result<Vec<u8>, Error>> {
+        let stamps = |index: usize| first.offset_ticks(index as i64);
+        let uids: Vec<Result<Uid, UsageError>> = recipients
+            .iter()
+            .enumerate()
+            .map(|(index, recipient)| recipient.certificate.uid_at(&recipient.user, stamps(index)))
+            .collect();
+        let with_uid = recipients
+            .iter()
+            .zip(&uids)
+            .filter_map(|(recipient, uid)| uid.as_ref().ok().map(|uid| (recipient.certificate.public_key(), uid)));
+        let mut encapsulated = encapsulate_batch(&with_uid.collect::<Vec<_>>(), bundle.key()).into_iter();
+        let message = |(index, (recipient, uid)): (usize, (&Recipient, Result<Uid, UsageError>))| {
+            let encapsulated = uid.and_then(|_| encapsulated.next().unwrap_or(Err(UsageError::Range)))?;
+            sign(keys, bundle, recipient, &encapsulated, stamps(index), rng)
+        };
+        recipients.iter().zip(uids).enumerate().map(message).collect()
     }
 
     /// The keys of the key period that an instant falls in.
@@ -88,45 +124,44 @@ impl Initiator {
         };
         self.keys.iter().find(in_period).ok_or(UsageError::KeyPeriod)
     }
+}
 
-    fn distribute_with<R: TryCryptoRng + ?Sized>(
-        &self,
-        keys: &UserKeys,
-        bundle: &KeyBundle,
-        recipient: &Recipient,
-        at: Timestamp,
-        rng: &mut R,
-    ) -> Result<Vec<u8>, Error> {
-        let recipient_uid = recipient.certificate.uid_at(&recipient.user, at)?;
-        let encapsulated = recipient.certificate.public_key().encapsulate(&recipient_uid, bundle.key())?;
-        let message = Message {
-            header: Header {
-                data_type: DataType::SAKKE_MSG,
-                v: false,
-                prf_func: PrfFunc::HMAC_SHA_256,
-                csb_id: bundle.id().to_octets(),
-                cs_id_map: CsIdMap::EMPTY,
-            },
-            payloads: vec![
-                Payload::T(Ts::NtpUtc(at.to_ntp())),
-                Payload::Rand(Rand(bundle.rand().to_vec())),
-                uri(IdRole::INITIATOR, keys.user()),
-                uri(IdRole::RESPONDER, &recipient.user),
-                uri(IdRole::INITIATOR_KMS, keys.certificate().kms_uri()),
-                uri(IdRole::RESPONDER_KMS, recipient.certificate.kms_uri()),
-                Payload::Sakke(Sakke {
-                    params: SakkeParams::SET_1,
-                    id_scheme: id_scheme(recipient.certificate.uid_format()),
-                    data: encapsulated.to_vec(),
-                }),
-            ],
-            sign: None,
-        };
-        let mut octets = message.encode_to_be_signed(SType::ECCSI, SIGNATURE_OCTETS)?;
-        let signature = keys.signing().sign(&octets, rng)?;
-        octets.extend_from_slice(signature.as_octets());
-        Ok(octets)
-    }
+/// The message that carries encapsulated data, signed.
+fn sign<R: TryCryptoRng + ?Sized>(
+    keys: &UserKeys,
+    bundle: &KeyBundle,
+    recipient: &Recipient,
+    encapsulated: &Encapsulated,
+    at: Timestamp,
+    rng: &mut R,
+) -> Result<Vec<u8>, Error> {
+    let message = Message {
+        header: Header {
+            data_type: DataType::SAKKE_MSG,
+            v: false,
+            prf_func: PrfFunc::HMAC_SHA_256,
+            csb_id: bundle.id().to_octets(),
+            cs_id_map: CsIdMap::EMPTY,
+        },
+        payloads: vec![
+            Payload::T(Ts::NtpUtc(at.to_ntp())),
+            Payload::Rand(Rand(bundle.rand().to_vec())),
+            uri(IdRole::INITIATOR, keys.user()),
+            uri(IdRole::RESPONDER, &recipient.user),
+            uri(IdRole::INITIATOR_KMS, keys.certificate().kms_uri()),
+            uri(IdRole::RESPONDER_KMS, recipient.certificate.kms_uri()),
+            Payload::Sakke(Sakke {
+                params: SakkeParams::SET_1,
+                id_scheme: id_scheme(recipient.certificate.uid_format()),
+                data: encapsulated.to_vec(),
+            }),
+        ],
+        sign: None,
+    };
+    let mut octets = message.encode_to_be_signed(SType::ECCSI, SIGNATURE_OCTETS)?;
+    let signature = keys.signing().sign(&octets, rng)?;
+    octets.extend_from_slice(signature.as_octets());
+    Ok(octets)
 }
 
 fn uri(role: IdRole, uri: &Uri) -> Payload {

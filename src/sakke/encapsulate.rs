@@ -1,9 +1,12 @@
 //! Encapsulation to a recipient, and what all encapsulations end with.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
-use subtle::{Choice, ConditionallySelectable};
+use once_cell::race::OnceBox;
 use zeroize::Zeroizing;
 
 use super::{ENCAPSULATED_OCTETS, Encapsulated, PublicKey, Ssv, hash};
@@ -16,14 +19,16 @@ use crate::group::pf::Pf;
 use crate::identity::Uid;
 use crate::secret::{Secret, declassify};
 
-/// A recipient whom SSVs are often encapsulated to: an identity b under a KMS Public Key Z, with a table of \[b\]P + Z
-/// of some 400 KB, which copies share.
+/// A recipient whom SSVs are often encapsulated to: an identity b under a KMS Public Key Z.
+///
+/// At its first encapsulation it is prepared for all that follow, with a table of \[b\]P + Z of some 400 KB, which
+/// copies share.
 #[derive(Clone)]
 pub struct EncapsulationKey {
     identity: Uid,
     /// \[b\]P + Z, the point that the RSK of b answers to.
     point: OrderQ,
-    table: Arc<dyn FixedPoint>,
+    table: Arc<OnceBox<Box<dyn FixedPoint>>>,
 }
 
 impl EncapsulationKey {
@@ -37,8 +42,7 @@ impl EncapsulationKey {
         let point = fixed::multiply_generator(&b).add(&public_key.edwards());
         let affine: Option<OrderQ> = point.to_order_q().into();
         let affine = affine.ok_or(UsageError::IdentityWithoutKey)?;
-        let table = fixed::prepare(&EdwardsPoint::from(&affine), Size::Quarter).into();
-        Ok(Self { identity: identity.clone(), point: affine, table })
+        Ok(Self { identity: identity.clone(), point: affine, table: Arc::default() })
     }
 
     /// The identity.
@@ -61,14 +65,17 @@ impl EncapsulationKey {
 
     pub(crate) fn encapsulate_with_intermediates(&self, ssv: &Ssv) -> Result<Encapsulation, UsageError> {
         let r = Secret::new(hash::to_scalar(ssv, &self.identity));
-        let point = self.table.multiply(r.expose());
-        let [result] = finish([Unfinished::new(ssv, r, point)]);
-        result
+        let point = self.table().multiply(r.expose());
+        finish(vec![Unfinished::new(ssv, r, point)]).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
     }
 
     /// \[r\](\[b\]P + Z).
     pub(super) fn multiply(&self, r: &Scalar) -> Zeroizing<EdwardsPoint<Fp>> {
-        Zeroizing::new(self.table.multiply(r))
+        Zeroizing::new(self.table().multiply(r))
+    }
+
+    fn table(&self) -> &dyn FixedPoint {
+        &**self.table.get_or_init(|| Box::new(fixed::prepare(&EdwardsPoint::from(&self.point), Size::Quarter)))
     }
 }
 
@@ -102,22 +109,15 @@ impl Unfinished {
         Self { ssv: ssv.clone(), r, point: Secret::new(point), g_to_the_r }
     }
 
-    /// What has to be inverted, for R and for g^r, and whether R is a point other than the identity. If it is not, its
-    /// denominator 0 is replaced, lest it spoil the inversion that it shares with others.
-    fn denominators(&self) -> (Fp, Fp, Choice) {
-        let denominator = self.point.expose().denominator();
-        let is_identity = denominator.is_zero();
-        (Fp::conditional_select(&denominator, &Fp::ONE, is_identity), self.g_to_the_r.expose().a, !is_identity)
-    }
-
-    /// Encodes R and H = SSV xor HashToIntegerRange(g^r).
-    fn finish(self, inverses: &(Fp, Fp), is_point: Choice) -> Result<Encapsulation, UsageError> {
-        // R is the identity if [b]P + Z is, or if r = 0.
-        if !declassify(is_point, "R is public") {
+    /// Encodes R and H = SSV xor HashToIntegerRange(g^r), given the inverses of R's denominator and of the real part of
+    /// g^r.
+    fn finish(self, point_inverse: &Fp, power_inverse: &Fp) -> Result<Encapsulation, UsageError> {
+        // The denominator is 0 if R is the identity: if [b]P + Z is, or if r = 0.
+        if declassify(point_inverse.is_zero(), "R is public") {
             return Err(UsageError::IdentityWithoutKey);
         }
-        let point = self.point.expose().to_affine(&inverses.0);
-        let g_to_the_r = Secret::new(Pf::class_with(self.g_to_the_r.expose(), &inverses.1).to_octets());
+        let point = self.point.expose().to_affine(point_inverse);
+        let g_to_the_r = Secret::new(Pf::class_with(self.g_to_the_r.expose(), power_inverse).to_octets());
         let mut encapsulated = [0; ENCAPSULATED_OCTETS];
         let (encoded_point, h) = encapsulated.split_at_mut(POINT_OCTETS);
         encoded_point.copy_from_slice(&point.affine().to_octets());
@@ -126,26 +126,22 @@ impl Unfinished {
     }
 }
 
+/// Encapsulates an SSV to each of several identities, at less cost than one by one. The results are in the order of the
+/// recipients, and each is what [`PublicKey::encapsulate`] gives.
+pub fn encapsulate_batch(recipients: &[(&PublicKey, &Uid)], ssv: &Ssv) -> Vec<Result<Encapsulated, UsageError>> {
+    let batch = recipients.iter().map(|(public_key, identity)| public_key.begin(identity, ssv)).collect();
+    finish(batch).into_iter().map(|result| result.map(|result| result.encapsulated)).collect()
+}
+
 /// Finishes a batch with one inversion.
-pub(super) fn finish<const N: usize>(batch: [Unfinished; N]) -> [Result<Encapsulation, UsageError>; N] {
-    let denominators = batch.each_ref().map(Unfinished::denominators);
-    // products[i] is the product of all before i.
-    let mut product = Fp::ONE;
-    let products = denominators.each_ref().map(|(point, power, _)| {
-        let before = product;
-        product = product.multiply(point).multiply(power);
-        before
-    });
-    let mut inverse = product.invert().unwrap_or(Fp::ZERO);
-    let mut inverses = Zeroizing::new([(Fp::ZERO, Fp::ZERO); N]);
-    for (i, (point, power, _)) in denominators.iter().enumerate().rev() {
-        let own = inverse.multiply(&products[i]);
-        inverses[i] = (own.multiply(power), own.multiply(point));
-        inverse = inverse.multiply(point).multiply(power);
-    }
-    let mut results = inverses.iter().zip(denominators);
-    batch.map(|unfinished| match results.next() {
-        Some((inverses, (_, _, is_point))) => unfinished.finish(inverses, is_point),
-        None => Err(UsageError::Range),
-    })
+fn finish(batch: Vec<Unfinished>) -> Vec<Result<Encapsulation, UsageError>> {
+    let denominators =
+        |unfinished: &Unfinished| [unfinished.point.expose().denominator(), unfinished.g_to_the_r.expose().a];
+    let mut inverses = Zeroizing::new(batch.iter().flat_map(denominators).collect::<Vec<_>>());
+    Fp::invert_all(&mut inverses);
+    batch
+        .into_iter()
+        .zip(inverses.chunks_exact(2))
+        .map(|(one, inverses)| one.finish(&inverses[0], &inverses[1]))
+        .collect()
 }

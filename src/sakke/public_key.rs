@@ -6,7 +6,7 @@ use core::fmt;
 
 use once_cell::race::OnceBox;
 
-use super::encapsulate::{Unfinished, finish};
+use super::encapsulate::{Unfinished, encapsulate_batch};
 use super::{Encapsulated, Ssv, hash};
 use crate::error::{KeyMaterialError, UsageError};
 use crate::field::Scalar;
@@ -53,23 +53,11 @@ impl PublicKey {
     ///
     /// [`UsageError::IdentityWithoutKey`] if no RSK can exist for this identity.
     pub fn encapsulate(&self, identity: &Uid, ssv: &Ssv) -> Result<Encapsulated, UsageError> {
-        let [result] = finish([self.begin(identity, ssv)]);
-        result.map(|result| result.encapsulated)
-    }
-
-    /// Encapsulates an SSV to each of several identities, at less cost than one by one. The results are in the order
-    /// of the identities, and each is what [`PublicKey::encapsulate`] gives.
-    pub fn encapsulate_batch<const N: usize>(
-        &self,
-        identities: [&Uid; N],
-        ssv: &Ssv,
-    ) -> [Result<Encapsulated, UsageError>; N] {
-        finish(identities.map(|identity| self.begin(identity, ssv)))
-            .map(|result| result.map(|result| result.encapsulated))
+        encapsulate_batch(&[(self, identity)], ssv).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
     }
 
     /// R = \[r\](\[b\]P + Z), as \[rb\]P + \[r\]Z: of both points there are tables.
-    fn begin(&self, identity: &Uid, ssv: &Ssv) -> Unfinished {
+    pub(super) fn begin(&self, identity: &Uid, ssv: &Ssv) -> Unfinished {
         let r = Secret::new(hash::to_scalar(ssv, identity));
         let b = Scalar::from_identity(identity.as_octets());
         let rb = Secret::new(r.expose().multiply(&b));
