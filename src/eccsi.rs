@@ -21,8 +21,11 @@
 //! # }
 //! ```
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 
+use once_cell::race::OnceBox;
 use rand_core::TryCryptoRng;
 use sha2::{Digest, Sha256};
 use signature::{RandomizedSigner, SignatureEncoding, Verifier};
@@ -30,7 +33,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, KeyMaterialError, Rejected};
-use crate::group::p256::{self, GENERATOR_OCTETS, INTEGER_OCTETS, Integer, POINT_OCTETS, Point};
+use crate::group::p256::{self, GENERATOR_OCTETS, INTEGER_OCTETS, Integer, POINT_OCTETS, Point, PreparedPoint};
 use crate::identity::Uid;
 use crate::secret::{Secret, declassify};
 
@@ -67,7 +70,7 @@ impl Ksak {
 
     fn from_integer(secret: Secret<Integer>) -> Option<Self> {
         let point = Point::multiply_generator(secret.expose());
-        let kpak = Kpak { point, octets: point.to_octets()? };
+        let kpak = Kpak::from_point(point, point.to_octets()?);
         Some(Self { secret, kpak })
     }
 
@@ -77,8 +80,8 @@ impl Ksak {
     }
 
     /// The KMS Public Authentication Key, \[KSAK\]G.
-    pub const fn kpak(&self) -> Kpak {
-        self.kpak
+    pub fn kpak(&self) -> Kpak {
+        self.kpak.clone()
     }
 
     /// Issues a pair for an identity (RFC 6507, section 5.1.1). Every call draws a new v, and so gives another pair.
@@ -117,10 +120,13 @@ pub struct SigningPair {
 }
 
 /// The KMS Public Authentication Key: a point of P-256.
-#[derive(Clone, Copy)]
+///
+/// At its first verification it is prepared for all that follow, with a table of 16 KiB, which copies share.
+#[derive(Clone)]
 pub struct Kpak {
     point: Point,
     octets: [u8; POINT_OCTETS],
+    prepared: Arc<OnceBox<PreparedPoint>>,
 }
 
 impl Kpak {
@@ -133,7 +139,17 @@ impl Kpak {
     pub fn from_octets(octets: &[u8]) -> Result<Self, KeyMaterialError> {
         let point = Point::from_octets(octets).ok_or(KeyMaterialError::Kpak)?;
         let octets = octets.try_into().map_err(|_| KeyMaterialError::Kpak)?;
-        Ok(Self { point, octets })
+        Ok(Self::from_point(point, octets))
+    }
+
+    fn from_point(point: Point, octets: [u8; POINT_OCTETS]) -> Self {
+        Self { point, octets, prepared: Arc::default() }
+    }
+
+    /// None for the identity, which no KPAK is.
+    fn prepared(&self) -> Option<&PreparedPoint> {
+        let prepare = || PreparedPoint::new(&self.point).map(Box::new).ok_or(());
+        self.prepared.get_or_try_init(prepare).ok()
     }
 
     /// 04, x, y, each coordinate in 32 octets, big-endian.
@@ -193,7 +209,7 @@ impl SigningKey {
         if !declassify(belongs, "an SSK that fails its check is not used") {
             return Err(KeyMaterialError::Ssk);
         }
-        Ok(Self { kpak: *kpak, identity: identity.clone(), ssk, pvt, hs })
+        Ok(Self { kpak: kpak.clone(), identity: identity.clone(), ssk, pvt, hs })
     }
 
     /// The identity that signs.
@@ -268,7 +284,7 @@ pub struct VerifyingKey {
 impl VerifyingKey {
     /// The verifying key of an identity whose pair was issued under this KPAK.
     pub fn new(kpak: &Kpak, identity: &Uid) -> Self {
-        Self { kpak: *kpak, identity: identity.clone() }
+        Self { kpak: kpak.clone(), identity: identity.clone() }
     }
 
     /// Verifies a signature (RFC 6507, section 5.2.2). All values are public, and time depends on them.
@@ -280,13 +296,13 @@ impl VerifyingKey {
         let Components { r, s, pvt, pvt_octets } = signature.components().ok_or(Rejected)?;
         let hs = self.kpak.hash_identity(&self.identity, pvt_octets);
         let he = Integer::from_octets_reduced(&hash_message(&hs, r, message));
-        let y = pvt.multiply_vartime(&Integer::from_octets_reduced(&hs)).add(&self.kpak.point);
-        let j = Point::GENERATOR
-            .multiply_add_vartime(&he.multiply(&s), &y, &Integer::from_octets_reduced(r).multiply(&s))
-            .to_octets()
-            .ok_or(Rejected)?;
+        // J = [s]([HE]G + [r]([HS]PVT + KPAK)), as one sum of three multiples.
+        let sr = s.multiply(&Integer::from_octets_reduced(r));
+        let kpak = self.kpak.prepared().ok_or(Rejected)?;
+        let pvt_multiple = sr.multiply(&Integer::from_octets_reduced(&hs));
+        let j = Point::multiply_add_prepared_vartime(&he.multiply(&s), kpak, &sr, &pvt, &pvt_multiple);
         // r is compared as it stands, modulo p: never reduced modulo q. It is not 0, so neither is Jx.
-        if j[1..].starts_with(r) { Ok(()) } else { Err(Rejected) }
+        if j.has_x_vartime(r) { Ok(()) } else { Err(Rejected) }
     }
 }
 

@@ -1,9 +1,10 @@
-//! The fields: F_p and F_p^2 of SAKKE, and the integers modulo the group order q.
+//! The fields: F_p and F_p^2 of SAKKE, the integers modulo its group order q, and both fields of P-256.
 
 pub(crate) mod digits;
 pub(crate) mod fp;
 pub(crate) mod fp2;
 pub(crate) mod lanes;
+pub(crate) mod p256;
 pub(crate) mod scalar;
 
 use alloc::vec::Vec;
