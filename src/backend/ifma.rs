@@ -22,8 +22,10 @@
 //!
 //! # Safety
 //!
-//! Every function with a target feature is called from a method of [`Fp8`] or [`Sum8`]. Their constructors make
-//! sure that the processor has the features, so that a value is the proof.
+//! Every function with a target feature is called from a method of [`Fp8`], [`Sum8`] or [`Complex`]. Their constructors
+//! make sure that the processor has the features, so that a value is the proof.
+
+mod complex;
 
 use core::arch::x86_64::*;
 use core::fmt;
@@ -33,6 +35,8 @@ use zeroize::Zeroize;
 
 use super::P as P_HEX;
 use super::portable::{WORDS, Words, times_two_to_the, words_from_hex};
+
+pub(crate) use complex::Complex;
 
 cpufeatures::new!(detected, "avx512f", "avx512ifma");
 

@@ -16,11 +16,10 @@ impl<F: Lanes> Fp2<F> {
         Self { a: F::one(), b: F::zero() }
     }
 
-    /// (a + ib)(c + id) = (ac - bd) + i(ad + bc), where d and c may be sums.
+    /// (a + ib)(c + id) = (ac - bd) + i(ad + bc), where c and d may be sums.
     pub(crate) fn multiply(&self, c: &F::Sum, d: &F::Sum) -> Self {
-        let (a, b) = (self.a.as_sum(), self.b.as_sum());
-        let minus_b = F::subtract(F::zero().as_sum(), &self.b);
-        Self { a: F::multiply_add(a, c, &minus_b, d), b: F::multiply_add(a, d, b, c) }
+        let (a, b) = F::multiply_complex(&self.a, &self.b, c, d);
+        Self { a, b }
     }
 
     /// (a + ib)^2 = (a + b)(a - b) + i(2a)b.

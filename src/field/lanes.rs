@@ -50,6 +50,13 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// ab + cd.
     fn multiply_add(a: &Self::Sum, b: &Self::Sum, c: &Self::Sum, d: &Self::Sum) -> Self;
 
+    /// (a + ib)(c + id) in F_p^2: ac - bd and ad + bc.
+    fn multiply_complex(a: &Self, b: &Self, c: &Self::Sum, d: &Self::Sum) -> (Self, Self);
+
+    /// The lanes of a + ib joined into one element: for each lane but the last, in their order, the product so far is
+    /// multiplied by it and then squared `squarings` times; by the last it is multiplied.
+    fn join(a: &Self, b: &Self, squarings: usize) -> (Fp, Fp);
+
     /// The lanes in which an octet, one for each lane, has the given value.
     fn equal(octets: &[u8; MAX_LANES], value: u8) -> Self::Mask;
 
@@ -107,6 +114,17 @@ impl Lanes for Fp {
         a.multiply(b).add(&c.multiply(d))
     }
 
+    /// By Karatsuba's method: three products for four.
+    fn multiply_complex(a: &Self, b: &Self, c: &Self, d: &Self) -> (Self, Self) {
+        let (ac, bd) = (a.multiply(c), b.multiply(d));
+        let all = a.add(b).multiply(&c.add(d));
+        (ac.subtract(&bd), all.subtract(&ac).subtract(&bd))
+    }
+
+    fn join(a: &Self, b: &Self, _: usize) -> (Fp, Fp) {
+        (*a, *b)
+    }
+
     fn equal(octets: &[u8; MAX_LANES], value: u8) -> Choice {
         octets[0].ct_eq(&value)
     }
@@ -127,8 +145,10 @@ impl Lanes for Fp {
 /// Eight elements in AVX-512 IFMA.
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 mod ifma {
+    use zeroize::Zeroize;
+
     use super::{Fp, Lanes, MAX_LANES};
-    use crate::backend::ifma::{self, Fp8, LANES, Sum8};
+    use crate::backend::ifma::{self, Complex, Fp8, LANES, Sum8};
 
     impl Lanes for Fp8 {
         type Sum = Sum8;
@@ -174,6 +194,26 @@ mod ifma {
 
         fn multiply_add(a: &Sum8, b: &Sum8, c: &Sum8, d: &Sum8) -> Self {
             Sum8::multiply_add(a, b, c, d)
+        }
+
+        /// Two products share a reduction.
+        fn multiply_complex(a: &Self, b: &Self, c: &Sum8, d: &Sum8) -> (Self, Self) {
+            let minus_b = Self::zero().as_sum().subtract(b);
+            let (a, b) = (a.as_sum(), b.as_sum());
+            (Sum8::multiply_add(a, c, &minus_b, d), Sum8::multiply_add(a, d, b, c))
+        }
+
+        fn join(a: &Self, b: &Self, squarings: usize) -> (Fp, Fp) {
+            let mut product = Complex::from_lane(a, b, 0);
+            for lane in 1..LANES {
+                for _ in 0..squarings {
+                    product = product.square();
+                }
+                product = product.multiply(&Complex::from_lane(a, b, lane));
+            }
+            let [a, b] = product.numbers();
+            product.zeroize();
+            (Fp::from_words(&a), Fp::from_words(&b))
         }
 
         fn equal(octets: &[u8; MAX_LANES], value: u8) -> u8 {

@@ -219,6 +219,20 @@ mod lanes {
         }
 
         #[test]
+        fn lanes_are_joined_by_squarings(a in elements(), b in elements(), squarings in 0..4usize) {
+            if !Backend::Ifma.is_available() {
+                return Ok(());
+            }
+            let (joined_a, joined_b) = Fp8::join(&gather(&a), &gather(&b), squarings);
+            let field = oracle::curve::Field { prime: modulus::<P>() };
+            let lane = |i: usize| oracle::pairing::Fp2 { a: a[i].clone(), b: b[i].clone() };
+            let expected = (1..8).fold(lane(0), |product, i| {
+                (0..squarings).fold(product, |power, _| power.square(&field)).multiply(&field, &lane(i))
+            });
+            prop_assert_eq!((number(&joined_a), number(&joined_b)), (expected.a, expected.b));
+        }
+
+        #[test]
         fn equality_of_octets_is_found_in_each_lane(octets: [u8; 8], other in 0..8usize, value: u8) {
             let mut octets = octets;
             octets[other] = value;

@@ -10,30 +10,198 @@
 //! so that l and m, the only part that depends on A, can be computed once. The RFC walks the bits of q - 1; this
 //! loop takes the signed digits of q, which skip a third of the additions. That changes f by vertical lines alone, whose
 //! values lie in F_p and vanish in PF_p. For the same reason a line may be scaled by anything in F_p.
+//!
+//! Once prepared, the loop splits into chunks that do not wait for each other, one for each lane of the backend, joined by
+//! squarings.
+//!
 //! The arguments may be exchanged, <A, B> = <B, A>, since both are multiples of P.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use zeroize::Zeroize;
 
 use super::curve::{AffinePoint, OrderQ};
 use super::pf::Pf;
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+use crate::backend::ifma::Fp8;
 use crate::backend::portable::ModulusOf;
-use crate::field::{Fp, Fp2, scalar::Q};
+use crate::backend::{self, Backend};
+use crate::field::lanes::MAX_LANES;
+use crate::field::{Fp, Fp2, Lanes, scalar::Q};
 use crate::secret::Secret;
+
+/// The lines of Miller's loop for a fixed first argument, which may be secret (an RSK), prepared for the backend in use.
+pub(crate) trait PreparedPairing: Send + Sync + fmt::Debug {
+    /// <A, Q>, where Q is a point of E of any order: the loop, then the power (p + 1)/q = 4.
+    fn pair(&self, q: &AffinePoint) -> Pf;
+}
+
+/// Walks the loop. Constant time in the point.
+pub(crate) fn prepare(point: &OrderQ) -> Box<dyn PreparedPairing> {
+    let lines = lines(point);
+    match backend::current() {
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        Backend::Ifma => Box::new(MillerLines::<Fp8>::new(&lines)),
+        _ => Box::new(MillerLines::<Fp>::new(&lines)),
+    }
+}
+
+/// The lines for as many lanes as F has: each has a chunk of consecutive steps of the loop. Some 350 KB with one lane, 820 KB
+/// with eight.
+#[derive(Debug)]
+pub(super) struct MillerLines<F: Lanes>(Secret<Vec<ChunkStep<F>>>);
+
+/// One step in each lane.
+#[derive(Clone, Copy, Debug)]
+enum ChunkStep<F> {
+    /// A tangent in every lane, with value lx + m + iy.
+    Tangent { l: F, m: F },
+    /// The product of tangent and chord, (l_1 x + m_1 + iy)(l_2 x + m_2 + iy) = (a x^2 + bx + c - y^2) + iy(dx + e). In
+    /// lanes that have no chord y^2 is left out, and in those that have no step at all this is 1.
+    Product { a: F, b: F, c: F, d: F, e: F, kinds: [u8; MAX_LANES] },
+}
+
+/// What a lane has in a step: this is public.
+mod kind {
+    pub(super) const NOTHING: u8 = 0;
+    pub(super) const TANGENT: u8 = 1;
+    pub(super) const PRODUCT: u8 = 2;
+}
+
+impl<F: Zeroize> Zeroize for ChunkStep<F> {
+    fn zeroize(&mut self) {
+        match self {
+            Self::Tangent { l, m } => [l, m].into_iter().for_each(Zeroize::zeroize),
+            Self::Product { a, b, c, d, e, kinds: _ } => [a, b, c, d, e].into_iter().for_each(Zeroize::zeroize),
+        }
+    }
+}
+
+impl<F: Lanes> MillerLines<F> {
+    /// Steps of a chunk.
+    const CHUNK: usize = STEPS.len().div_ceil(F::LANES);
+
+    pub(super) fn new(lines: &Secret<Vec<Line>>) -> Self {
+        // The chunks end with the last step; those before the first step are nothing, in the first lane.
+        let missing = Self::CHUNK * F::LANES - STEPS.len();
+        let mut own_lines = lines.expose().iter();
+        let mut steps = Secret::new(Vec::with_capacity(STEPS.len()));
+        for step in STEPS {
+            let tangent = own_lines.next().copied();
+            let chord = own_lines.by_ref().take(step.lines() - 1).next().copied();
+            steps.expose_mut().push(LoopStep::new(tangent, chord));
+        }
+        let step_of = |lane: usize, step: usize| {
+            (lane * Self::CHUNK + step).checked_sub(missing).map_or(LoopStep::NOTHING, |step| steps.expose()[step])
+        };
+        let mut chunk_steps = Secret::new(Vec::with_capacity(Self::CHUNK));
+        for step in 0..Self::CHUNK {
+            chunk_steps.expose_mut().push(ChunkStep::gather(|lane| step_of(lane, step)));
+        }
+        Self(chunk_steps)
+    }
+}
+
+/// One step of the loop, as the polynomial that [`ChunkStep::Product`] describes.
+#[derive(Clone, Copy)]
+struct LoopStep {
+    coefficients: [Fp; 5],
+    kind: u8,
+}
+
+impl LoopStep {
+    const NOTHING: Self = Self { coefficients: [Fp::ZERO, Fp::ZERO, Fp::ONE, Fp::ZERO, Fp::ZERO], kind: kind::NOTHING };
+
+    fn new(tangent: Option<Line>, chord: Option<Line>) -> Self {
+        match (tangent, chord) {
+            (Some(t), None) => Self { coefficients: [Fp::ZERO, t.l, t.m, Fp::ZERO, Fp::ONE], kind: kind::TANGENT },
+            (Some(t), Some(c)) => Self {
+                coefficients: [
+                    t.l.multiply(&c.l),
+                    t.l.multiply(&c.m).add(&t.m.multiply(&c.l)),
+                    t.m.multiply(&c.m),
+                    t.l.add(&c.l),
+                    t.m.add(&c.m),
+                ],
+                kind: kind::PRODUCT,
+            },
+            (None, _) => Self::NOTHING,
+        }
+    }
+}
+
+impl Zeroize for LoopStep {
+    fn zeroize(&mut self) {
+        self.coefficients.zeroize();
+    }
+}
+
+impl<F: Lanes> ChunkStep<F> {
+    fn gather(step: impl Fn(usize) -> LoopStep) -> Self {
+        let kinds = core::array::from_fn(|lane| if lane < F::LANES { step(lane).kind } else { kind::TANGENT });
+        let gather = |coefficient: usize| F::gather(|lane| step(lane).coefficients[coefficient]);
+        if kinds == [kind::TANGENT; MAX_LANES] {
+            return Self::Tangent { l: gather(1), m: gather(2) };
+        }
+        Self::Product { a: gather(0), b: gather(1), c: gather(2), d: gather(3), e: gather(4), kinds }
+    }
+
+    /// f times this step at [i]Q.
+    fn apply(&self, f: &Fp2<F>, q: &Argument<F>) -> Fp2<F> {
+        let (x, y) = (q.x.as_sum(), q.y.as_sum());
+        match self {
+            Self::Tangent { l, m } => f.multiply(&F::add(F::multiply(l.as_sum(), x).as_sum(), m.as_sum()), y),
+            Self::Product { a, b, c, d, e, kinds } => {
+                let yy = F::choose(&F::equal(kinds, kind::PRODUCT), q.minus_yy.as_sum(), F::zero().as_sum());
+                let polynomial = F::multiply_add(a.as_sum(), q.xx.as_sum(), b.as_sum(), x);
+                let real = F::add(&F::add(polynomial.as_sum(), c.as_sum()), &yy);
+                let slope = F::add(F::multiply(d.as_sum(), x).as_sum(), e.as_sum());
+                f.multiply(&real, F::multiply(&slope, y).as_sum())
+            }
+        }
+    }
+}
+
+/// The second argument: x and y, x^2 and -y^2, the same in all lanes.
+struct Argument<F> {
+    x: F,
+    y: F,
+    xx: F,
+    minus_yy: F,
+}
+
+impl<F: Lanes> Argument<F> {
+    fn new(point: &AffinePoint) -> Self {
+        let splat = |value: &Fp| F::gather(|_| *value);
+        Self {
+            x: splat(&point.x),
+            y: splat(&point.y),
+            xx: splat(&point.x.square()),
+            minus_yy: splat(&point.y.square().negate()),
+        }
+    }
+}
+
+impl<F: Lanes + fmt::Debug> PreparedPairing for MillerLines<F> {
+    fn pair(&self, q: &AffinePoint) -> Pf {
+        let q = Argument::<F>::new(q);
+        let mut f = Fp2::one();
+        for step in self.0.expose() {
+            f = step.apply(&f.square(), &q);
+        }
+        let (a, b) = F::join(&f.a, &f.b, Self::CHUNK);
+        f.zeroize();
+        Pf::class_of(&Fp2 { a, b }.square().square())
+    }
+}
 
 /// One line of the loop, as l and m.
 #[derive(Clone, Copy, Debug)]
-struct Line {
+pub(super) struct Line {
     l: Fp,
     m: Fp,
-}
-
-impl Line {
-    /// f times this line at [i]Q.
-    fn apply(&self, f: &Fp2<Fp>, q: &AffinePoint) -> Fp2<Fp> {
-        f.multiply(&self.l.multiply(&q.x).add(&self.m), &q.y)
-    }
 }
 
 impl Zeroize for Line {
@@ -43,41 +211,22 @@ impl Zeroize for Line {
     }
 }
 
-/// The lines of Miller's loop for a fixed first argument, which may be secret (an RSK): some 350 KiB.
-#[derive(Clone, Debug)]
-pub(crate) struct MillerLines(Secret<Vec<Line>>);
-
-impl MillerLines {
-    /// Walks the loop. Constant time in the point.
-    pub(crate) fn prepare(point: &OrderQ) -> Self {
-        let plus = *point.affine();
-        let minus = AffinePoint { x: plus.x, y: plus.y.negate() };
-        let mut current = Jacobian { x: plus.x, y: plus.y, z: Fp::ONE };
-        let mut lines = Secret::new(Vec::with_capacity(LINES));
-        for step in STEPS {
-            lines.expose_mut().push(current.double());
-            match step {
-                Step::Double => {}
-                Step::DoubleAdd => lines.expose_mut().push(current.add(&plus)),
-                Step::DoubleSubtract => lines.expose_mut().push(current.add(&minus)),
-            }
+/// All lines of the loop, in its order.
+pub(super) fn lines(point: &OrderQ) -> Secret<Vec<Line>> {
+    let plus = *point.affine();
+    let minus = AffinePoint { x: plus.x, y: plus.y.negate() };
+    let mut current = Jacobian { x: plus.x, y: plus.y, z: Fp::ONE };
+    let mut lines = Secret::new(Vec::with_capacity(LINES));
+    for step in STEPS {
+        lines.expose_mut().push(current.double());
+        match step {
+            Step::Double => {}
+            Step::DoubleAdd => lines.expose_mut().push(current.add(&plus)),
+            Step::DoubleSubtract => lines.expose_mut().push(current.add(&minus)),
         }
-        current.zeroize();
-        Self(normalise(lines))
     }
-
-    /// <A, Q>, where Q is a point of E of any order: the loop, then the power (p + 1)/q = 4.
-    pub(crate) fn pair(&self, q: &AffinePoint) -> Pf {
-        let mut lines = self.0.expose().iter();
-        let mut f = Fp2::one();
-        for step in STEPS {
-            f = f.square();
-            for line in lines.by_ref().take(step.lines()) {
-                f = line.apply(&f, q);
-            }
-        }
-        Pf::class_of(&f.square().square())
-    }
+    current.zeroize();
+    normalise(lines)
 }
 
 /// One step of the loop over the signed digits of q, by the digit 0, 1 or -1.

@@ -1,5 +1,6 @@
 //! The receiving side.
 
+use alloc::sync::Arc;
 use core::fmt;
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -10,7 +11,7 @@ use super::{Encapsulated, EncapsulationKey, PublicKey, SSV_OCTETS, Ssv, hash};
 use crate::error::UsageError;
 use crate::error::{Error, KeyMaterialError, Rejected};
 use crate::group::curve::{AffinePoint, OrderQ, POINT_OCTETS};
-use crate::group::pairing::MillerLines;
+use crate::group::pairing::{self, PreparedPairing};
 use crate::group::pf::Pf;
 use crate::identity::Uid;
 use crate::secret::{Secret, declassify};
@@ -19,7 +20,7 @@ use crate::secret::{Secret, declassify};
 #[derive(Clone)]
 pub struct ReceiverKey {
     encapsulation_key: EncapsulationKey,
-    lines: MillerLines,
+    lines: Arc<dyn PreparedPairing>,
 }
 
 impl ReceiverKey {
@@ -35,7 +36,7 @@ impl ReceiverKey {
         let rsk = OrderQ::from_octets(rsk);
         let well_formed = rsk.is_some();
         let rsk = Zeroizing::new(rsk.unwrap_or(OrderQ::GENERATOR));
-        let lines = MillerLines::prepare(&rsk);
+        let lines: Arc<dyn PreparedPairing> = pairing::prepare(&rsk).into();
         let belongs = lines.pair(argument).ct_eq(&Pf::G);
         if !declassify(well_formed & belongs, "an RSK that fails its checks is not used") {
             return Err(KeyMaterialError::Rsk.into());
