@@ -1,13 +1,22 @@
-//! Every file in `test-vectors/` passes, and the runner notices what does not.
+//! Every file in `test-vectors/` passes under every backend, and the runner notices what does not.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs;
 use std::path::Path;
 
+use mikey_sakke::hazmat::backend::{Backend, select};
 use mikey_sakke_vectors::run;
 
+/// The choice of the backend counts for the whole process, so one test takes them in turn.
 #[test]
-fn every_vector_passes() {
+fn every_vector_passes_under_every_backend() {
+    for backend in Backend::ALL.into_iter().filter(|backend| backend.is_available()) {
+        select(backend).unwrap();
+        println!("{backend}: {} vectors passed", count_passed(backend));
+    }
+}
+
+fn count_passed(backend: Backend) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test-vectors");
     let mut tests = 0;
     for entry in fs::read_dir(folder).unwrap() {
@@ -15,13 +24,14 @@ fn every_vector_passes() {
         if path.extension().is_some_and(|extension| extension == "json") {
             let report = run(&fs::read_to_string(&path).unwrap()).unwrap();
             for failure in &report.failures {
-                eprintln!("{}: {failure}", path.display());
+                eprintln!("{backend}: {}: {failure}", path.display());
             }
-            assert!(report.failures.is_empty(), "{}", path.display());
+            assert!(report.failures.is_empty(), "{backend}: {}", path.display());
             tests += report.passed;
         }
     }
     assert!(tests >= 243, "only {tests} vectors were found");
+    tests
 }
 
 /// A file with one group of one test.
