@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use super::Lanes;
+use super::{Fp, Lanes, Scalar};
 
 /// a + ib.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +41,26 @@ impl<F: Lanes> Fp2<F> {
     }
 
     /// One lane.
-    pub(crate) fn lane(&self, lane: usize) -> Fp2<super::Fp> {
+    pub(crate) fn lane(&self, lane: usize) -> Fp2<Fp> {
         Fp2 { a: self.a.lane(lane), b: self.b.lane(lane) }
+    }
+}
+
+impl Fp2<Fp> {
+    /// This element to a power, the exponent being public: the time depends on it, and only on it.
+    pub(crate) fn power_vartime(&self, exponent: &Scalar) -> Self {
+        let mut multiples = [Self::one(); 16];
+        for i in 1..16 {
+            multiples[i] = self.multiply(&multiples[i - 1].a, &multiples[i - 1].b);
+        }
+        let digits = exponent.to_octets().into_iter().flat_map(|octet| [octet >> 4, octet & 15]);
+        let mut power = Self::one();
+        for digit in digits.skip_while(|digit| *digit == 0) {
+            let factor = multiples[usize::from(digit)];
+            power = power.square().square().square().square().multiply(&factor.a, &factor.b);
+        }
+        multiples.iter_mut().for_each(Zeroize::zeroize);
+        power
     }
 }
 

@@ -20,10 +20,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use once_cell::race::OnceBox;
 use zeroize::Zeroize;
 
 use super::curve::{AffinePoint, OrderQ};
-use super::pf::Pf;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use crate::backend::ifma::Fp8;
 use crate::backend::portable::ModulusOf;
@@ -34,8 +34,8 @@ use crate::secret::Secret;
 
 /// The lines of Miller's loop for a fixed first argument, which may be secret (an RSK), prepared for the backend in use.
 pub(crate) trait PreparedPairing: Send + Sync + fmt::Debug {
-    /// <A, Q>, where Q is a point of E of any order: the loop, then the power (p + 1)/q = 4.
-    fn pair(&self, q: &AffinePoint) -> Pf;
+    /// <A, Q> as a class of F_p^2, where Q is a point of E of any order: the loop, then the power (p + 1)/q = 4.
+    fn pair(&self, q: &AffinePoint) -> Fp2<Fp>;
 }
 
 /// Walks the loop. Constant time in the point.
@@ -46,6 +46,12 @@ pub(crate) fn prepare(point: &OrderQ) -> Box<dyn PreparedPairing> {
         Backend::Ifma => Box::new(MillerLines::<Fp8>::new(&lines)),
         _ => Box::new(MillerLines::<Fp>::new(&lines)),
     }
+}
+
+/// P, prepared at first use.
+pub(crate) fn generator() -> &'static dyn PreparedPairing {
+    static GENERATOR: OnceBox<Box<dyn PreparedPairing>> = OnceBox::new();
+    &**GENERATOR.get_or_init(|| Box::new(prepare(&OrderQ::GENERATOR)))
 }
 
 /// The lines for as many lanes as F has: each has a chunk of consecutive steps of the loop. Some 350 KB with one lane, 820 KB
@@ -185,7 +191,7 @@ impl<F: Lanes> Argument<F> {
 }
 
 impl<F: Lanes + fmt::Debug> PreparedPairing for MillerLines<F> {
-    fn pair(&self, q: &AffinePoint) -> Pf {
+    fn pair(&self, q: &AffinePoint) -> Fp2<Fp> {
         let q = Argument::<F>::new(q);
         let mut f = Fp2::one();
         for step in self.0.expose() {
@@ -193,7 +199,7 @@ impl<F: Lanes + fmt::Debug> PreparedPairing for MillerLines<F> {
         }
         let (a, b) = F::join(&f.a, &f.b, Self::CHUNK);
         f.zeroize();
-        Pf::class_of(&Fp2 { a, b }.square().square())
+        Fp2 { a, b }.square().square()
     }
 }
 

@@ -35,13 +35,12 @@ impl Pf {
         Fp2 { a: Fp::ONE, b: self.0 }
     }
 
+    /// Whether this is the class of an element, compared without inversion.
+    pub(crate) fn is_class_of(&self, element: &Fp2<Fp>) -> Choice {
+        self.0.multiply(&element.a).ct_eq(&element.b) & !element.a.is_zero()
+    }
+
     pub(crate) fn to_octets(self) -> [u8; 128] {
         self.0.to_octets()
-    }
-}
-
-impl ConstantTimeEq for Pf {
-    fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.ct_eq(&other.0)
     }
 }

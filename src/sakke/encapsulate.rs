@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{ENCAPSULATED_OCTETS, Encapsulated, PublicKey, Ssv, hash};
 use crate::error::UsageError;
 use crate::field::{Fp, Fp2, Scalar};
-use crate::group::curve::{AffinePoint, OrderQ, POINT_OCTETS};
+use crate::group::curve::{OrderQ, POINT_OCTETS};
 use crate::group::edwards::EdwardsPoint;
 use crate::group::fixed::{self, FixedPoint, Size};
 use crate::group::pf::Pf;
@@ -48,10 +48,6 @@ impl EncapsulationKey {
     /// The identity.
     pub const fn identity(&self) -> &Uid {
         &self.identity
-    }
-
-    pub(super) const fn point(&self) -> &AffinePoint {
-        self.point.affine()
     }
 
     /// Encapsulates an SSV (RFC 6508, section 6.2.1). The same SSV gives the same octets.
