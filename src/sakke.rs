@@ -107,7 +107,7 @@ impl MasterSecret {
 
     /// The KMS Public Key Z = \[z\]P (RFC 6508, section 6.1.1).
     pub fn public_key(&self) -> PublicKey {
-        let z = fixed::multiply_generator(self.0.expose());
+        let z = fixed::multiply_generator_one(self.0.expose());
         // z is not 0 mod q, so Z is not the identity and the fallback never chosen.
         PublicKey::from_point(z.to_order_q().unwrap_or(OrderQ::GENERATOR))
     }
@@ -127,7 +127,7 @@ impl MasterSecret {
         let sum = |identity: &Uid| Scalar::from_identity(identity.as_octets()).add(self.0.expose());
         let mut inverses = Zeroizing::new(identities.iter().map(sum).collect::<Vec<_>>());
         Scalar::invert_all(&mut inverses);
-        let points = Zeroizing::new(inverses.iter().map(fixed::multiply_generator).collect::<Vec<_>>());
+        let points = Zeroizing::new(fixed::multiply_generator(&inverses));
         // 0 for the identity, which an inverse of 0 leads to: for a + z = 0 there is no key.
         let mut denominators = Zeroizing::new(points.iter().map(EdwardsPoint::denominator).collect::<Vec<_>>());
         Fp::invert_all(&mut denominators);

@@ -36,7 +36,7 @@ use zeroize::Zeroize;
 use super::P as P_HEX;
 use super::portable::{WORDS, Words, times_two_to_the, words_from_hex};
 
-pub(crate) use complex::Complex;
+pub(crate) use complex::{Complex, power_vartime};
 
 cpufeatures::new!(detected, "avx512f", "avx512ifma");
 

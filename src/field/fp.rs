@@ -2,8 +2,10 @@
 
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::backend;
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+use crate::backend::ifma;
 use crate::backend::portable::{Modulus, ModulusOf, Residue};
+use crate::backend::{self, Backend};
 use crate::field::scalar::Q;
 
 /// The prime p of parameter set 1 (RFC 6509, appendix A); p = 4q - 1, so p = 3 mod 4.
@@ -21,7 +23,11 @@ pub(crate) type Fp = Residue<P>;
 impl Fp {
     /// The only candidate for a square root: self^((p+1)/4), where (p+1)/4 = q. It is one if its square is `self`.
     pub(crate) fn square_root_candidate(&self) -> Self {
-        self.power_vartime(&Q::MODULUS.words)
+        match backend::current() {
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+            Backend::Ifma => Self::from_words(&ifma::power_vartime(&self.to_words(), &Q::MODULUS.words)),
+            _ => self.power_vartime(&Q::MODULUS.words),
+        }
     }
 
     /// Whether this is a square other than 0, by Euler's criterion: self^((p-1)/2) = 1.

@@ -219,6 +219,16 @@ mod lanes {
         }
 
         #[test]
+        fn powers_are_those_of_the_portable_backend(a in numbers(), exponent in numbers()) {
+            if !Backend::Ifma.is_available() {
+                return Ok(());
+            }
+            let (base, exponent) = (residue::<P>(&a), residue::<Q>(&exponent).to_words());
+            let power = Fp::from_words(&crate::backend::ifma::power_vartime(&base.to_words(), &exponent));
+            prop_assert_eq!(number(&power), number(&base.power_vartime(&exponent)));
+        }
+
+        #[test]
         fn lanes_are_joined_by_squarings(a in elements(), b in elements(), squarings in 0..4usize) {
             if !Backend::Ifma.is_available() {
                 return Ok(());

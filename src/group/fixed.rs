@@ -1,9 +1,12 @@
 //! Multiples of fixed points and powers of g, by the backend that is in use.
 
 use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use once_cell::race::OnceBox;
+use zeroize::Zeroizing;
 
 use super::curve::OrderQ;
 use super::edwards::EdwardsPoint;
@@ -16,12 +19,19 @@ use crate::field::digits::SignedDigits;
 use crate::field::{Fp, Fp2, Lanes, Scalar};
 
 /// A point with a table of its multiples, which belongs to the backend that was in use when it was made.
+///
+/// Everything is computed for several scalars at a time, at less cost than one by one, and in constant time.
 pub(crate) trait FixedPoint: Send + Sync + fmt::Debug {
-    /// \[k\]self, in constant time.
-    fn multiply(&self, k: &Scalar) -> EdwardsPoint<Fp>;
+    /// \[k\]self.
+    fn multiply(&self, k: &[Scalar]) -> Vec<EdwardsPoint<Fp>>;
 
-    /// \[k\]self + \[l\]P, in constant time.
-    fn multiply_add_generator(&self, k: &Scalar, l: &Scalar) -> EdwardsPoint<Fp>;
+    /// \[k\]self for one k.
+    fn multiply_one(&self, k: &Scalar) -> EdwardsPoint<Fp> {
+        only(self.multiply(core::slice::from_ref(k)))
+    }
+
+    /// \[k\]self + \[l\]P.
+    fn multiply_add_generator(&self, k: &[Scalar], l: &[Scalar]) -> Vec<EdwardsPoint<Fp>>;
 }
 
 /// How much memory a table may take.
@@ -46,8 +56,8 @@ pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoin
     }
 }
 
-/// \[k\]P, in constant time.
-pub(crate) fn multiply_generator(k: &Scalar) -> EdwardsPoint<Fp> {
+/// \[k\]P for each k, in constant time.
+pub(crate) fn multiply_generator(k: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
         Backend::Ifma => Fp8::constants().generator.multiply(k),
@@ -55,13 +65,22 @@ pub(crate) fn multiply_generator(k: &Scalar) -> EdwardsPoint<Fp> {
     }
 }
 
-/// g^k as a class of F_p^2, in constant time.
-pub(crate) fn power_of_g(k: &Scalar) -> Fp2<Fp> {
-    let digits = SignedDigits::new(k, WINDOW);
+/// \[k\]P for one k, in constant time.
+pub(crate) fn multiply_generator_one(k: &Scalar) -> EdwardsPoint<Fp> {
+    only(multiply_generator(core::slice::from_ref(k)))
+}
+
+fn only(products: Vec<EdwardsPoint<Fp>>) -> EdwardsPoint<Fp> {
+    products.first().copied().unwrap_or_else(EdwardsPoint::identity)
+}
+
+/// g^k as a class of F_p^2 for each k, in constant time.
+pub(crate) fn powers_of_g(k: &[Scalar]) -> Vec<Fp2<Fp>> {
+    let digits = digits(k);
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        Backend::Ifma => Fp8::constants().g.power(&digits),
-        _ => Fp::constants().g.power(&digits),
+        Backend::Ifma => Fp8::constants().g.powers(&digits),
+        _ => Fp::constants().g.powers(&digits),
     }
 }
 
@@ -99,15 +118,21 @@ impl HasConstants for Fp8 {
 }
 
 impl<F: HasConstants> FixedPoint for PointTable<F> {
-    fn multiply(&self, k: &Scalar) -> EdwardsPoint<Fp> {
-        let k = SignedDigits::new(k, WINDOW);
-        self.accumulate(EdwardsPoint::identity(), &k).fold().lane(0)
+    fn multiply(&self, k: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
+        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); k.len()]);
+        self.accumulate(&mut sums, &digits(k));
+        sums.iter().map(|sum| sum.fold().lane(0)).collect()
     }
 
-    fn multiply_add_generator(&self, k: &Scalar, l: &Scalar) -> EdwardsPoint<Fp> {
-        let [k, l] = [k, l].map(|scalar| SignedDigits::new(scalar, WINDOW));
+    fn multiply_add_generator(&self, k: &[Scalar], l: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
+        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); k.len()]);
         // This table first: its rows may need doublings, the table of P has none.
-        let sum = self.accumulate(EdwardsPoint::identity(), &k);
-        F::constants().generator.accumulate(sum, &l).fold().lane(0)
+        self.accumulate(&mut sums, &digits(k));
+        F::constants().generator.accumulate(&mut sums, &digits(l));
+        sums.iter().map(|sum| sum.fold().lane(0)).collect()
     }
+}
+
+fn digits(scalars: &[Scalar]) -> Vec<SignedDigits> {
+    scalars.iter().map(|scalar| SignedDigits::new(scalar, WINDOW)).collect()
 }

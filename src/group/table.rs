@@ -95,27 +95,24 @@ impl<F: Lanes> PointTable<F> {
         Self { rows, groups }
     }
 
-    /// Adds to each lane of `sum` its share of the product with a scalar, whose whole is the sum of the lanes.
-    pub(crate) fn accumulate(&self, sum: EdwardsPoint<F>, digits: &SignedDigits) -> EdwardsPoint<F> {
-        let mut sum = sum;
+    /// Adds to each lane of each sum its share of the product with a scalar, whose whole is the sum of the lanes. Group by
+    /// group for all scalars, so that a group that was read stays in a near cache.
+    pub(crate) fn accumulate(&self, sums: &mut [EdwardsPoint<F>], digits: &[SignedDigits]) {
         let stride = self.groups.len() * self.rows;
         for row in (0..self.rows).rev() {
             if row + 1 < self.rows {
-                for _ in 0..WINDOW {
-                    sum = sum.double();
+                for sum in sums.iter_mut() {
+                    for _ in 0..WINDOW {
+                        *sum = sum.double();
+                    }
                 }
             }
             for (g, group) in self.groups.iter().enumerate() {
-                let selection = Selection::<F>::new(digits, g * self.rows + row, stride);
-                let minus = selection.entry(&group.minus, &F::one());
-                let plus = selection.entry(&group.plus, &F::one());
-                let t = selection.entry(&group.t, &F::zero());
-                // The opposite point has X and XY of the other sign.
-                let swap = |a: &F, b: &F| F::choose(&selection.negative, b.as_sum(), a.as_sum());
-                sum = sum.add_affine(&swap(&minus, &plus), &swap(&plus, &minus), &selection.signed(&t));
+                for (sum, digits) in sums.iter_mut().zip(digits) {
+                    *sum = group.add(sum, &Selection::new(digits, g * self.rows + row, stride));
+                }
             }
         }
-        sum
     }
 }
 
@@ -132,6 +129,16 @@ impl<F: Lanes> PointGroup<F> {
             group.t[i] = F::multiply(x.as_sum(), y.as_sum());
         }
         group
+    }
+
+    /// The sum with the multiples that are selected.
+    fn add(&self, sum: &EdwardsPoint<F>, selection: &Selection<F>) -> EdwardsPoint<F> {
+        let minus = selection.entry(&self.minus, &F::one());
+        let plus = selection.entry(&self.plus, &F::one());
+        let t = selection.entry(&self.t, &F::zero());
+        // The opposite point has X and XY of the other sign.
+        let swap = |a: &F, b: &F| F::choose(&selection.negative, b.as_sum(), a.as_sum());
+        sum.add_affine(&swap(&minus, &plus), &swap(&plus, &minus), &selection.signed(&t))
     }
 }
 
@@ -188,18 +195,22 @@ impl<F: Lanes> PfTable<F> {
         Self { groups }
     }
 
-    /// The power by a scalar, as a class of F_p^2.
-    pub(crate) fn power(&self, digits: &SignedDigits) -> Fp2<Fp> {
-        let mut a = *F::one().as_sum();
-        let mut b = *F::zero().as_sum();
+    /// The powers by scalars, as classes of F_p^2. Group by group for all scalars, as above.
+    pub(crate) fn powers(&self, digits: &[SignedDigits]) -> Vec<Fp2<Fp>> {
+        let mut products = alloc::vec![(*F::one().as_sum(), *F::zero().as_sum()); digits.len()];
         for (g, entries) in self.groups.iter().enumerate() {
-            let selection = Selection::<F>::new(digits, g, self.groups.len());
-            // (a + ib)(1 + it) = (a - bt) + i(b + at); the inverse of 1 + it is 1 - it.
-            let t = selection.signed(&selection.entry(entries, &F::zero()));
-            let (at, bt) = (F::multiply(&a, &t), F::multiply(&b, &t));
-            (a, b) = (F::subtract(&a, &bt), F::add(&b, at.as_sum()));
+            for ((a, b), digits) in products.iter_mut().zip(digits) {
+                let selection = Selection::<F>::new(digits, g, self.groups.len());
+                // (a + ib)(1 + it) = (a - bt) + i(b + at); the inverse of 1 + it is 1 - it.
+                let t = selection.signed(&selection.entry(entries, &F::zero()));
+                let (at, bt) = (F::multiply(a, &t), F::multiply(b, &t));
+                (*a, *b) = (F::subtract(a, &bt), F::add(b, at.as_sum()));
+            }
         }
         let one = F::one();
-        Fp2 { a: F::multiply(&a, one.as_sum()), b: F::multiply(&b, one.as_sum()) }.fold().lane(0)
+        let fold = |(a, b): &(F::Sum, F::Sum)| {
+            Fp2 { a: F::multiply(a, one.as_sum()), b: F::multiply(b, one.as_sum()) }.fold().lane(0)
+        };
+        products.iter().map(fold).collect()
     }
 }

@@ -52,11 +52,11 @@ fn tables(point: &EdwardsPoint<Fp>) -> Vec<Box<dyn FixedPoint>> {
 
 /// The power of g by every backend that there is.
 fn powers_of_g(k: &Scalar) -> Vec<Pf> {
-    let digits = SignedDigits::new(k, WINDOW);
-    let mut powers = vec![PfTable::<Fp>::new(&Pf::G).power(&digits)];
+    let digits = [SignedDigits::new(k, WINDOW)];
+    let mut powers = PfTable::<Fp>::new(&Pf::G).powers(&digits);
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     if Backend::Ifma.is_available() {
-        powers.push(PfTable::<Fp8>::new(&Pf::G).power(&digits));
+        powers.extend(PfTable::<Fp8>::new(&Pf::G).powers(&digits));
     }
     powers.iter().map(Pf::class_of).collect()
 }
@@ -106,7 +106,7 @@ proptest! {
     fn edwards_points_agree_with_the_curve(k in scalars(), l in scalars()) {
         let Set1 { curve, generator, .. } = set_1();
         let (expected_k, expected_l) = (curve.multiply(&k, &generator), curve.multiply(&l, &generator));
-        let (at_k, at_l) = (fixed::multiply_generator(&scalar(&k)), fixed::multiply_generator(&scalar(&l)));
+        let (at_k, at_l) = (fixed::multiply_generator_one(&scalar(&k)), fixed::multiply_generator_one(&scalar(&l)));
         prop_assert_eq!(plain(&curve, &at_k), expected_k.clone());
         prop_assert_eq!(plain(&curve, &at_k.add(&at_l)), curve.add(&expected_k, &expected_l));
         prop_assert_eq!(plain(&curve, &at_k.add(&at_k)), curve.add(&expected_k, &expected_k));
@@ -130,8 +130,12 @@ proptest! {
         let of_base = curve.multiply(&k, &base);
         let expected = curve.add(&of_base, &curve.multiply(&l, &generator));
         for table in tables(&EdwardsPoint::from(&point(&curve, &base))) {
-            prop_assert_eq!(plain(&curve, &table.multiply(&scalar(&k))), of_base.clone());
-            prop_assert_eq!(plain(&curve, &table.multiply_add_generator(&scalar(&k), &scalar(&l))), expected.clone());
+            prop_assert_eq!(plain(&curve, &table.multiply_one(&scalar(&k))), of_base.clone());
+            // Among others, in a batch.
+            let (ks, ls) = ([Scalar::ONE, scalar(&k), Scalar::ZERO], [Scalar::ZERO, scalar(&l), Scalar::ONE]);
+            let sums: Vec<Point> =
+                table.multiply_add_generator(&ks, &ls).iter().map(|sum| plain(&curve, sum)).collect();
+            prop_assert_eq!(sums, [base.clone(), expected.clone(), generator.clone()]);
         }
     }
 

@@ -39,7 +39,7 @@ impl EncapsulationKey {
     /// [`UsageError::IdentityWithoutKey`] if \[b\]P + Z is the identity, so that no RSK can exist.
     pub fn new(public_key: &PublicKey, identity: &Uid) -> Result<Self, UsageError> {
         let b = Scalar::from_identity(identity.as_octets());
-        let point = fixed::multiply_generator(&b).add(&public_key.edwards());
+        let point = fixed::multiply_generator_one(&b).add(&public_key.edwards());
         let affine: Option<OrderQ> = point.to_order_q().into();
         let affine = affine.ok_or(UsageError::IdentityWithoutKey)?;
         Ok(Self { identity: identity.clone(), point: affine, table: Arc::default() })
@@ -60,14 +60,14 @@ impl EncapsulationKey {
     }
 
     pub(crate) fn encapsulate_with_intermediates(&self, ssv: &Ssv) -> Result<Encapsulation, UsageError> {
-        let r = Secret::new(hash::to_scalar(ssv, &self.identity));
-        let point = self.table().multiply(r.expose());
-        finish(vec![Unfinished::new(ssv, r, point)]).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
+        let r = Zeroizing::new(vec![hash::to_scalar(ssv, &self.identity)]);
+        let points = Zeroizing::new(self.table().multiply(&r));
+        Unfinished { r, points }.finish(ssv).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
     }
 
     /// \[r\](\[b\]P + Z).
     pub(super) fn multiply(&self, r: &Scalar) -> Zeroizing<EdwardsPoint<Fp>> {
-        Zeroizing::new(self.table().multiply(r))
+        Zeroizing::new(self.table().multiply_one(r))
     }
 
     fn table(&self) -> &dyn FixedPoint {
@@ -90,54 +90,57 @@ pub(crate) struct Encapsulation {
     pub(crate) g_to_the_r: Secret<[u8; 128]>,
 }
 
-/// An encapsulation that lacks the inversions.
-pub(super) struct Unfinished {
-    ssv: Ssv,
-    r: Secret<Scalar>,
-    point: Secret<EdwardsPoint<Fp>>,
-    g_to_the_r: Secret<Fp2<Fp>>,
-}
-
-impl Unfinished {
-    /// With R, the multiple by r of \[b\]P + Z.
-    pub(super) fn new(ssv: &Ssv, r: Secret<Scalar>, point: EdwardsPoint<Fp>) -> Self {
-        let g_to_the_r = Secret::new(fixed::power_of_g(r.expose()));
-        Self { ssv: ssv.clone(), r, point: Secret::new(point), g_to_the_r }
-    }
-
-    /// Encodes R and H = SSV xor HashToIntegerRange(g^r), given the inverses of R's denominator and of the real part of
-    /// g^r.
-    fn finish(self, point_inverse: &Fp, power_inverse: &Fp) -> Result<Encapsulation, UsageError> {
-        // The denominator is 0 if R is the identity: if [b]P + Z is, or if r = 0.
-        if declassify(point_inverse.is_zero(), "R is public") {
-            return Err(UsageError::IdentityWithoutKey);
-        }
-        let point = self.point.expose().to_affine(point_inverse);
-        let g_to_the_r = Secret::new(Pf::class_with(self.g_to_the_r.expose(), power_inverse).to_octets());
-        let mut encapsulated = [0; ENCAPSULATED_OCTETS];
-        let (encoded_point, h) = encapsulated.split_at_mut(POINT_OCTETS);
-        encoded_point.copy_from_slice(&point.affine().to_octets());
-        h.copy_from_slice(hash::mask(self.ssv.expose(), g_to_the_r.expose()).as_slice());
-        Ok(Encapsulation { encapsulated, r: self.r, g_to_the_r })
-    }
-}
-
 /// Encapsulates an SSV to each of several identities, at less cost than one by one. The results are in the order of the
 /// recipients, and each is what [`PublicKey::encapsulate`] gives.
 pub fn encapsulate_batch(recipients: &[(&PublicKey, &Uid)], ssv: &Ssv) -> Vec<Result<Encapsulated, UsageError>> {
-    let batch = recipients.iter().map(|(public_key, identity)| public_key.begin(identity, ssv)).collect();
-    finish(batch).into_iter().map(|result| result.map(|result| result.encapsulated)).collect()
+    let mut all = Unfinished { r: Zeroizing::default(), points: Zeroizing::default() };
+    for recipients in recipients.chunk_by(|(one, _), (next, _)| one.is_copy_of(next)) {
+        if let Some((public_key, _)) = recipients.first() {
+            let mut unfinished = public_key.begin(recipients, ssv);
+            all.r.append(&mut unfinished.r);
+            all.points.append(&mut unfinished.points);
+        }
+    }
+    all.finish(ssv).into_iter().map(|result| result.map(|result| result.encapsulated)).collect()
 }
 
-/// Finishes a batch with one inversion.
-fn finish(batch: Vec<Unfinished>) -> Vec<Result<Encapsulation, UsageError>> {
-    let denominators =
-        |unfinished: &Unfinished| [unfinished.point.expose().denominator(), unfinished.g_to_the_r.expose().a];
-    let mut inverses = Zeroizing::new(batch.iter().flat_map(denominators).collect::<Vec<_>>());
-    Fp::invert_all(&mut inverses);
-    batch
-        .into_iter()
-        .zip(inverses.chunks_exact(2))
-        .map(|(one, inverses)| one.finish(&inverses[0], &inverses[1]))
-        .collect()
+/// Encapsulations that lack g^r and the inversions.
+pub(super) struct Unfinished {
+    pub(super) r: Zeroizing<Vec<Scalar>>,
+    /// R for each r.
+    pub(super) points: Zeroizing<Vec<EdwardsPoint<Fp>>>,
+}
+
+impl Unfinished {
+    /// Computes g^r, inverts all denominators at once, and encodes.
+    fn finish(&self, ssv: &Ssv) -> Vec<Result<Encapsulation, UsageError>> {
+        let powers = Zeroizing::new(fixed::powers_of_g(&self.r));
+        let denominators = self.points.iter().map(EdwardsPoint::denominator);
+        let mut inverses = Zeroizing::new(denominators.chain(powers.iter().map(|power| power.a)).collect::<Vec<_>>());
+        Fp::invert_all(&mut inverses);
+        let (of_points, of_powers) = inverses.split_at(self.points.len());
+        let points = self.points.iter().zip(of_points);
+        let powers = powers.iter().zip(of_powers);
+        self.r.iter().zip(points.zip(powers)).map(|(r, (point, power))| encode(ssv, r, point, power)).collect()
+    }
+}
+
+/// R and H = SSV xor HashToIntegerRange(g^r), where R comes with the inverse of its denominator, and g^r with that of its
+/// real part.
+fn encode(
+    ssv: &Ssv,
+    r: &Scalar,
+    (point, point_inverse): (&EdwardsPoint<Fp>, &Fp),
+    (power, power_inverse): (&Fp2<Fp>, &Fp),
+) -> Result<Encapsulation, UsageError> {
+    // The denominator is 0 if R is the identity: if [b]P + Z is, or if r = 0.
+    if declassify(point_inverse.is_zero(), "R is public") {
+        return Err(UsageError::IdentityWithoutKey);
+    }
+    let g_to_the_r = Secret::new(Pf::class_with(power, power_inverse).to_octets());
+    let mut encapsulated = [0; ENCAPSULATED_OCTETS];
+    let (encoded_point, h) = encapsulated.split_at_mut(POINT_OCTETS);
+    encoded_point.copy_from_slice(&point.to_affine(point_inverse).affine().to_octets());
+    h.copy_from_slice(hash::mask(ssv.expose(), g_to_the_r.expose()).as_slice());
+    Ok(Encapsulation { encapsulated, r: Secret::new(*r), g_to_the_r })
 }

@@ -2,9 +2,11 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use once_cell::race::OnceBox;
+use zeroize::Zeroizing;
 
 use super::encapsulate::{Unfinished, encapsulate_batch};
 use super::{Encapsulated, Ssv, hash};
@@ -15,7 +17,6 @@ use crate::group::edwards::EdwardsPoint;
 use crate::group::fixed::{self, FixedPoint, Size};
 use crate::group::pairing::{self, PreparedPairing};
 use crate::identity::Uid;
-use crate::secret::Secret;
 
 /// The KMS Public Key Z, a point of order q.
 ///
@@ -59,13 +60,19 @@ impl PublicKey {
         encapsulate_batch(&[(self, identity)], ssv).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
     }
 
-    /// R = \[r\](\[b\]P + Z), as \[rb\]P + \[r\]Z: of both points there are tables.
-    pub(super) fn begin(&self, identity: &Uid, ssv: &Ssv) -> Unfinished {
-        let r = Secret::new(hash::to_scalar(ssv, identity));
-        let b = Scalar::from_identity(identity.as_octets());
-        let rb = Secret::new(r.expose().multiply(&b));
-        let point = self.table().multiply_add_generator(r.expose(), rb.expose());
-        Unfinished::new(ssv, r, point)
+    /// r and R = \[r\](\[b\]P + Z) for each identity, as \[rb\]P + \[r\]Z: of both points there are tables.
+    pub(super) fn begin(&self, identities: &[(&Self, &Uid)], ssv: &Ssv) -> Unfinished {
+        let identities = || identities.iter().map(|(_, identity)| *identity);
+        let r = Zeroizing::new(identities().map(|identity| hash::to_scalar(ssv, identity)).collect::<Vec<_>>());
+        let multiply = |(r, identity): (&Scalar, &Uid)| r.multiply(&Scalar::from_identity(identity.as_octets()));
+        let rb = Zeroizing::new(r.iter().zip(identities()).map(multiply).collect::<Vec<_>>());
+        let points = Zeroizing::new(self.table().multiply_add_generator(&r, &rb));
+        Unfinished { r, points }
+    }
+
+    /// Whether another key is a copy of this one.
+    pub(super) fn is_copy_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.table, &other.table)
     }
 
     fn table(&self) -> &dyn FixedPoint {

@@ -75,6 +75,31 @@ impl Complex {
     }
 }
 
+/// A number below 2^1024 to a power modulo p, below 1.26 p. The exponent is public: time and access pattern depend on
+/// it. The imaginary half idles; what counts is how soon a product follows on the one before.
+pub(crate) fn power_vartime(number: &Words, exponent: &Words) -> Words {
+    let zero = Fp8::zero();
+    let base = Complex::from_lane(&Fp8::from_numbers(&[*number; LANES]), &zero, 0);
+    let one = Complex::from_lane(&Fp8::one(), &zero, 0);
+    // SAFETY: values exist.
+    let multiply = |a: &Complex, b: &Complex| Complex(unsafe { multiply(&a.0, &b.0) });
+    let mut multiples = [one; 16];
+    for i in 1..16 {
+        multiples[i] = multiply(&multiples[i - 1], &base);
+    }
+    let mut power = one;
+    for digit in exponent.iter().rev().flat_map(|word| (0..16).rev().map(move |digit| word >> (4 * digit) & 15)) {
+        for _ in 0..4 {
+            power = multiply(&power, &power);
+        }
+        power = multiply(&power, &multiples[digit as usize]);
+    }
+    let [result, _] = power.numbers();
+    multiples.iter_mut().for_each(Zeroize::zeroize);
+    power.zeroize();
+    result
+}
+
 impl Zeroize for Complex {
     fn zeroize(&mut self) {
         // SAFETY: 40 words that are valid, aligned, and borrowed for as long as this takes.
