@@ -3,17 +3,18 @@
 pub(crate) mod digits;
 pub(crate) mod fp;
 pub(crate) mod fp2;
+mod inversion;
 pub(crate) mod lanes;
 pub(crate) mod p256;
 pub(crate) mod scalar;
 
 use alloc::vec::Vec;
 
-use crypto_bigint::{Odd, U1024};
 use subtle::{Choice, ConditionallySelectable, CtOption};
 use zeroize::Zeroizing;
 
 use crate::backend::portable::{ModulusOf, Residue, Words};
+use inversion::Inverter;
 
 pub(crate) use fp::Fp;
 pub(crate) use fp2::Fp2;
@@ -24,12 +25,10 @@ pub(crate) use scalar::Scalar;
 mod tests;
 
 impl<M: ModulusOf> Residue<M> {
-    /// The inverse, in constant time (Bernstein and Yang's divsteps); none for 0.
+    /// The inverse, in constant time; none for 0.
     pub(crate) fn invert(&self) -> CtOption<Self> {
-        let number = Zeroizing::new(U1024::from_be_slice(&*Zeroizing::new(self.to_octets())));
-        let inverse = Zeroizing::new(number.invert_odd_mod(&M::ODD).unwrap_or(U1024::ZERO));
-        let octets: Zeroizing<[u8; 128]> = Zeroizing::new(inverse.to_be_bytes().into());
-        CtOption::new(Self::from_octets_reduced(&octets), !self.is_zero())
+        let inverse = Zeroizing::new(M::INVERTER.invert(&Zeroizing::new(self.to_words_64())));
+        CtOption::new(Self::from_words_64(&inverse), !self.is_zero())
     }
 
     /// Inverts all of the residues, in constant time, with one inversion. A 0 stays, and does not touch the others.
@@ -74,11 +73,11 @@ impl<M: ModulusOf> Residue<M> {
     }
 }
 
-/// A prime modulus in the form that the inversion needs.
-trait OddModulus: ModulusOf {
-    const ODD: Odd<U1024>;
+/// A modulus in the form that inversion needs.
+trait Invertible: ModulusOf {
+    const INVERTER: Inverter<16, 17>;
 }
 
-impl<M: ModulusOf> OddModulus for M {
-    const ODD: Odd<U1024> = Odd::<U1024>::from_be_hex(M::HEX);
+impl<M: ModulusOf> Invertible for M {
+    const INVERTER: Inverter<16, 17> = Inverter::new(&M::MODULUS.words_64(), M::MODULUS.inverse_64());
 }

@@ -62,6 +62,19 @@ impl Modulus {
         }
         Self { words, one, r_squared, negative_inverse: inverse.wrapping_neg() }
     }
+
+    /// m in words of 64 bits, whatever the processor's have.
+    pub(crate) const fn words_64(&self) -> [u64; 16] {
+        words_64(&self.words)
+    }
+
+    /// m^-1 mod 2^64.
+    pub(crate) const fn inverse_64(&self) -> u64 {
+        let m = self.words_64()[0];
+        let inverse = (self.negative_inverse as u64).wrapping_neg();
+        // Once more, since a word may have 32 bits only.
+        inverse.wrapping_mul(2u64.wrapping_sub(m.wrapping_mul(inverse)))
+    }
 }
 
 /// Which modulus a [`Residue`] is reduced by.
@@ -130,6 +143,19 @@ impl<M: ModulusOf> Residue<M> {
         let mut unit = [0; WORDS];
         unit[0] = 1;
         multiply(&self.words, &unit, &M::MODULUS)
+    }
+
+    /// The number in 0..m-1, as words of 64 bits, whatever the processor's have.
+    pub(crate) fn to_words_64(self) -> [u64; 16] {
+        words_64(&self.to_words())
+    }
+
+    /// The residue of a number below 2^1024 in words of 64 bits.
+    pub(crate) fn from_words_64(words: &[u64; 16]) -> Self {
+        const IN_64: usize = u64::BITS as usize / Word::BITS as usize;
+        Self::reduced_from_words(&core::array::from_fn(|i| {
+            (words[i / IN_64] >> (i % IN_64 * Word::BITS as usize)) as Word
+        }))
     }
 
     pub(crate) fn add(&self, other: &Self) -> Self {
@@ -300,6 +326,17 @@ pub(super) const fn times_two_to_the(n: u32, a: Words, m: &Words) -> Words {
         i += 1;
     }
     power
+}
+
+const fn words_64(words: &Words) -> [u64; 16] {
+    const IN_64: usize = u64::BITS as usize / Word::BITS as usize;
+    let mut wide = [0; 16];
+    let mut i = 0;
+    while i < WORDS {
+        wide[i / IN_64] |= (words[i] as u64) << (i % IN_64 * Word::BITS as usize);
+        i += 1;
+    }
+    wide
 }
 
 fn words_from_octets(octets: &[u8; OCTETS]) -> Words {

@@ -8,7 +8,6 @@
 //! Modulo q speed hardly matters and Montgomery's reduction is the textbook's. Modulo p it decides: p is
 //! -1 mod 2^64 and has few non-zero bits in signed form, so that the reduction needs no multiplication.
 
-mod inversion;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -19,7 +18,7 @@ use core::marker::PhantomData;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, CtOption};
 use zeroize::Zeroize;
 
-use inversion::Inverter;
+use super::inversion::Inverter;
 use words::{
     Product, Words, add_with_carry, add_words, masked, multiply_add, product, selected, square, subtract_words,
 };
@@ -38,7 +37,7 @@ pub(crate) struct Modulus {
     r_cubed: Words,
     /// -m^-1 mod 2^64.
     negative_inverse: u64,
-    inverter: Inverter,
+    inverter: Inverter<4, 5>,
 }
 
 impl Modulus {

@@ -7,22 +7,19 @@
 //! to (d, e) = (0, 1) modulo m keep f = d x and g = e x, up to powers of 2 that are divided out, so that d ends as the
 //! inverse of x when f ends as 1, and as its opposite when f ends as -1.
 //!
-//! With delta = 1/2 at first, 590 steps are enough for any m and x below 2^256 (Wuille's bound, by a computation of
-//! the hull of all reachable (f, g)). Here 620 are done.
-
-use super::words::Words;
+//! With delta = 1/2 at first, (45907n + 26313) / 19929 steps are enough for any m and x below 2^n: 591 for 256 bits, 2360 for
+//! 1024.
 
 /// Steps whose effect one matrix describes.
 const BATCH: u32 = 62;
-const BATCHES: u32 = 10;
 const LIMB_MASK: i64 = (1 << BATCH) - 1;
 
-/// A number in base 2^62, least significant limb first: limbs in 0..2^62-1, the last one with the sign.
-type Limbs = [i64; 5];
-
-/// A modulus in the form that inversion needs.
-pub(super) struct Inverter {
-    modulus: Limbs,
+/// A modulus of W words of 64 bits, in the form that inversion needs.
+///
+/// Numbers are in base 2^62, least significant limb first: limbs in 0..2^62-1, the last one with the sign. L limbs
+/// hold three bits more than the words.
+pub(crate) struct Inverter<const W: usize, const L: usize> {
+    modulus: [i64; L],
     /// m^-1 mod 2^62.
     inverse: i64,
 }
@@ -35,42 +32,46 @@ struct Matrix {
     r: i64,
 }
 
-impl Inverter {
-    /// Of an odd m, 2^255 < m < 2^256, and m^-1 mod 2^64.
-    pub(super) const fn new(modulus: &Words, inverse: u64) -> Self {
+impl<const W: usize, const L: usize> Inverter<W, L> {
+    const BATCHES: u32 = ((45_907 * 64 * W as u32 + 26_313) / 19_929).div_ceil(BATCH);
+
+    /// Of an odd m with its top bit or the next but one set, and m^-1 mod 2^64; words least significant first.
+    pub(crate) const fn new(modulus: &[u64; W], inverse: u64) -> Self {
+        assert!(L as u32 * BATCH >= 64 * W as u32 + 3, "enough limbs");
         Self { modulus: to_limbs(modulus), inverse: inverse as i64 & LIMB_MASK }
     }
 
     /// x^-1 mod m for x below m; 0 for 0.
-    pub(super) fn invert(&self, x: &Words) -> Words {
+    pub(crate) fn invert(&self, x: &[u64; W]) -> [u64; W] {
         let (mut f, mut g) = (self.modulus, to_limbs(x));
-        let (mut d, mut e) = ([0; 5], [1, 0, 0, 0, 0]);
+        let (mut d, mut e) = ([0; L], [0; L]);
+        e[0] = 1;
         let mut twice_delta = 1;
-        for _ in 0..BATCHES {
+        for _ in 0..Self::BATCHES {
             let Matrix { u, v, q, r } = Matrix::of_steps(&mut twice_delta, f[0] as u64, g[0] as u64);
             (f, g) = (quotient([(u, &f), (v, &g)]), quotient([(q, &f), (r, &g)]));
             (d, e) = (self.quotient_mod_m(u, &d, v, &e), self.quotient_mod_m(q, &d, r, &e));
         }
         // f is 1 or -1; or it is m or -m, if x is 0, and then d is 0.
-        self.normalised(&d, f[4] >> 63)
+        self.normalised(&d, f[L - 1] >> 63)
     }
 
     /// (ad + be) / 2^62 mod m, for |a| + |b| <= 2^62 and d, e between -2m and m; so is the result.
     ///
     /// A negative d or e counts as d + m or e + m, so that both are between -m and m and the sum between -m 2^62 and
     /// m 2^62. From it goes a multiple of m, 0 to 2^62 - 1 times, that clears the low limb.
-    fn quotient_mod_m(&self, a: i64, d: &Limbs, b: i64, e: &Limbs) -> Limbs {
-        let made_positive = (a & (d[4] >> 63)) + (b & (e[4] >> 63));
+    fn quotient_mod_m(&self, a: i64, d: &[i64; L], b: i64, e: &[i64; L]) -> [i64; L] {
+        let made_positive = (a & (d[L - 1] >> 63)) + (b & (e[L - 1] >> 63));
         let low = a.wrapping_mul(d[0]).wrapping_add(b.wrapping_mul(e[0]));
         let clearing = self.inverse.wrapping_mul(low).wrapping_add(made_positive) & LIMB_MASK;
         quotient([(a, d), (b, e), (made_positive - clearing, &self.modulus)])
     }
 
     /// d between -2m and m, negated if the mask `negative` is all ones, in 0..m-1.
-    fn normalised(&self, d: &Limbs, negative: i64) -> Words {
-        let d = sum([(1, d), ((d[4] >> 63) & 1, &self.modulus)]);
+    fn normalised(&self, d: &[i64; L], negative: i64) -> [u64; W] {
+        let d = sum([(1, d), ((d[L - 1] >> 63) & 1, &self.modulus)]);
         let d = sum([(negative | 1, &d)]);
-        to_words(&sum([(1, &d), ((d[4] >> 63) & 1, &self.modulus)]))
+        to_words(&sum([(1, &d), ((d[L - 1] >> 63) & 1, &self.modulus)]))
     }
 }
 
@@ -95,24 +96,27 @@ impl Matrix {
     }
 }
 
-/// The sum of a x over all (a, x), which has to fit five limbs.
-fn sum<const N: usize>(terms: [(i64, &Limbs); N]) -> Limbs {
+/// The sum of a x over all (a, x), which has to fit the limbs.
+fn sum<const L: usize, const N: usize>(terms: [(i64, &[i64; L]); N]) -> [i64; L] {
     let (mut limbs, top) = carried(terms);
-    limbs[4] |= top << BATCH;
+    limbs[L - 1] |= top << BATCH;
     limbs
 }
 
 /// The sum of a x over all (a, x), a multiple of 2^62, divided by it.
-fn quotient<const N: usize>(terms: [(i64, &Limbs); N]) -> Limbs {
-    let ([_, limbs @ ..], top) = carried(terms);
-    [limbs[0], limbs[1], limbs[2], limbs[3], top]
+fn quotient<const L: usize, const N: usize>(terms: [(i64, &[i64; L]); N]) -> [i64; L] {
+    let (mut limbs, top) = carried(terms);
+    limbs.copy_within(1.., 0);
+    limbs[L - 1] = top;
+    limbs
 }
 
-/// The sum of a x over all (a, x): five limbs in 0..2^62-1, and what is above them.
+/// The sum of a x over all (a, x): limbs in 0..2^62-1, and what is above them.
 ///
 /// With at most three terms, |a| <= 2^62 and |x| limbs below 2^62, all that is added stays below 2^126.
-fn carried<const N: usize>(terms: [(i64, &Limbs); N]) -> (Limbs, i64) {
-    let mut limbs = [0; 5];
+#[inline(always)]
+fn carried<const L: usize, const N: usize>(terms: [(i64, &[i64; L]); N]) -> ([i64; L], i64) {
+    let mut limbs = [0; L];
     let mut carry = 0i128;
     for (i, limb) in limbs.iter_mut().enumerate() {
         for (a, x) in &terms {
@@ -124,15 +128,29 @@ fn carried<const N: usize>(terms: [(i64, &Limbs); N]) -> (Limbs, i64) {
     (limbs, carry as i64)
 }
 
-const fn to_limbs(w: &Words) -> Limbs {
-    let limbs = [w[0], (w[0] >> 62) | (w[1] << 2), (w[1] >> 60) | (w[2] << 4), (w[2] >> 58) | (w[3] << 6), w[3] >> 56];
-    let [l0, l1, l2, l3, l4] = limbs;
-    let m = LIMB_MASK as u64;
-    [(l0 & m) as i64, (l1 & m) as i64, (l2 & m) as i64, (l3 & m) as i64, l4 as i64]
+const fn to_limbs<const W: usize, const L: usize>(words: &[u64; W]) -> [i64; L] {
+    let mut limbs = [0; L];
+    let mut i = 0;
+    while i < L {
+        let (word, shift) = (i * BATCH as usize / 64, i * BATCH as usize % 64);
+        let low = if word < W { words[word] >> shift } else { 0 };
+        let high = if shift > 2 && word + 1 < W { words[word + 1] << (64 - shift) } else { 0 };
+        limbs[i] = (low | high) as i64 & LIMB_MASK;
+        i += 1;
+    }
+    limbs
 }
 
-const fn to_words(limbs: &Limbs) -> Words {
-    let [l0, l1, l2, l3, l4] = *limbs;
-    let (l0, l1, l2, l3, l4) = (l0 as u64, l1 as u64, l2 as u64, l3 as u64, l4 as u64);
-    [l0 | (l1 << 62), (l1 >> 2) | (l2 << 60), (l2 >> 4) | (l3 << 58), (l3 >> 6) | (l4 << 56)]
+fn to_words<const W: usize, const L: usize>(limbs: &[i64; L]) -> [u64; W] {
+    let mut words = [0; W];
+    for (i, limb) in limbs.iter().enumerate() {
+        let (word, shift) = (i * BATCH as usize / 64, i * BATCH as usize % 64);
+        if word < W {
+            words[word] |= (*limb as u64) << shift;
+        }
+        if shift > 2 && word + 1 < W {
+            words[word + 1] |= *limb as u64 >> (64 - shift);
+        }
+    }
+    words
 }
