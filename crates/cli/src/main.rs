@@ -7,7 +7,9 @@ mod moment;
 
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use mikey_sakke::hazmat::backend::{Backend, select};
 
 use commands::{demo, distribute, extract, inspect, kms, speed, vectors};
 
@@ -15,6 +17,9 @@ use commands::{demo, distribute, extract, inspect, kms, speed, vectors};
 #[derive(Parser)]
 #[command(name = "mikey-sakke", version)]
 struct Arguments {
+    /// How to compute [default: the fastest that the processor has]
+    #[arg(long, global = true, env = "MIKEY_SAKKE_BACKEND", value_name = "NAME", value_parser = backend())]
+    backend: Option<Backend>,
     #[command(subcommand)]
     command: Command,
 }
@@ -38,8 +43,24 @@ enum Command {
     Speed(speed::Arguments),
 }
 
+fn backend() -> impl TypedValueParser<Value = Backend> {
+    let named = |name: String| Backend::ALL.into_iter().find(|backend| backend.name() == name);
+    PossibleValuesParser::new(Backend::ALL.map(Backend::name))
+        .try_map(move |name| named(name).ok_or("there is no such backend"))
+}
+
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    run(Arguments::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(backend) = arguments.backend {
+        select(backend)?;
+    }
+    match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Kms(command) => kms::run(&command),
         Command::Distribute(arguments) => distribute::run(&arguments),
@@ -47,9 +68,5 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Vectors(arguments) => vectors::run(&arguments),
         Command::Speed(arguments) => speed::run(&arguments),
-    };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use mikey_sakke::hazmat::backend::{Backend, current};
 use predicates::prelude::*;
 use predicates::str::{contains, starts_with};
 use tempfile::TempDir;
@@ -256,15 +257,54 @@ fn speed_reports_every_operation() {
         operations,
         [
             "sakke-encapsulate",
+            "sakke-encapsulate-batch",
             "sakke-encapsulate-prepared",
             "sakke-decapsulate",
             "sakke-validate-rsk",
             "sakke-extract",
+            "sakke-extract-batch",
             "eccsi-sign",
             "eccsi-verify",
             "imessage-distribute",
+            "imessage-distribute-batch",
             "imessage-extract",
         ]
     );
     assert!(json.as_array().unwrap().iter().all(|line| line["ops_per_second"].as_f64().unwrap() > 0.0));
+}
+
+/// The backends that `speed` names, run with arguments and with or without the environment variable.
+fn measured(arguments: &str, variable: Option<&str>) -> Vec<String> {
+    let mut command = Command::cargo_bin("mikey-sakke").unwrap();
+    command.env_remove(VARIABLE).envs(variable.map(|name| (VARIABLE, name)));
+    let output = command.args(arguments.split(' ')).assert().success().get_output().stdout.clone();
+    let json: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    let mut names: Vec<_> =
+        json.as_array().unwrap().iter().map(|line| line["backend"].as_str().unwrap().to_owned()).collect();
+    names.dedup();
+    names
+}
+
+const VARIABLE: &str = "MIKEY_SAKKE_BACKEND";
+
+#[test]
+fn the_backend_can_be_chosen() {
+    const SPEED: &str = "speed --seconds 0.01 --json";
+    let files = Files(TempDir::new().unwrap());
+    assert_eq!(measured(SPEED, None), [current().name()]);
+    for backend in Backend::ALL {
+        let (before, after) = (format!("--backend {backend} {SPEED}"), format!("{SPEED} --backend {backend}"));
+        if backend.is_available() {
+            assert_eq!(measured(&before, None), [backend.name()]);
+            assert_eq!(measured(&after, Some("portable")), [backend.name()]);
+            assert_eq!(measured(SPEED, Some(backend.name())), [backend.name()]);
+        } else {
+            files.fails(&before, &format!("the backend {backend} is not available on this processor"));
+        }
+    }
+    let text = files.run("--backend portable speed --seconds 0.01").success();
+    text.stdout(starts_with("Backend portable, one core\n"));
+    files.fails("--backend abacus speed", "[possible values: portable, ifma]");
+    let mut command = Command::cargo_bin("mikey-sakke").unwrap();
+    command.env(VARIABLE, "abacus").arg("demo").assert().failure().stdout("").stderr(contains("'abacus'"));
 }

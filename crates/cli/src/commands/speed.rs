@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
 use mikey_sakke::eccsi::{Ksak, Signature, SigningKey, VerifyingKey};
+use mikey_sakke::hazmat::backend;
 use mikey_sakke::identity::{Uid, UidFormat, Uri};
 use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
-use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, ReceiverKey, Rsk, Ssv};
+use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, ReceiverKey, Rsk, Ssv, encapsulate_batch};
 use mikey_sakke::time::Timestamp;
 use serde::Serialize;
 
 /// Slices that a measurement is cut into; the median of them is reported.
 const SLICES: u32 = 5;
+
+/// Operations in one call of those that work in batches.
+const BATCH: u32 = 64;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -43,10 +47,14 @@ struct Measurement {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let time = Duration::from_secs_f64(arguments.seconds);
+    let backend = backend::current().name();
+    if !arguments.json {
+        println!("Backend {backend}, one core");
+    }
     let mut measurements = Vec::new();
-    for (op, prepare) in OPERATIONS {
-        let mut operation = prepare()?;
-        let measurement = Measurement { op, ops_per_second: measure(time, &mut *operation), backend: "portable" };
+    for (op, per_call, prepare) in OPERATIONS {
+        let calls_per_second = measure(time, &mut *prepare()?)?;
+        let measurement = Measurement { op, ops_per_second: f64::from(per_call) * calls_per_second, backend };
         if !arguments.json {
             println!("{:<28}{:>12.1} operations per second", op, measurement.ops_per_second);
         }
@@ -58,36 +66,42 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The median rate over the slices.
-fn measure(time: Duration, operation: &mut dyn FnMut()) -> f64 {
-    operation();
-    let mut rates: Vec<f64> = (0..SLICES)
-        .map(|_| {
-            let start = Instant::now();
-            let mut count = 0;
-            while start.elapsed() < time / SLICES {
-                operation();
-                count += 1;
-            }
-            f64::from(count) / start.elapsed().as_secs_f64()
-        })
-        .collect();
+/// The median rate over the slices, in calls per second.
+fn measure(time: Duration, operation: &mut dyn FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    operation()?;
+    let mut rates = Vec::new();
+    for _ in 0..SLICES {
+        let start = Instant::now();
+        let mut count = 0;
+        while start.elapsed() < time / SLICES {
+            operation()?;
+            count += 1;
+        }
+        rates.push(f64::from(count) / start.elapsed().as_secs_f64());
+    }
     rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
+    Ok(rates[rates.len() / 2])
 }
 
-type Prepare = fn() -> anyhow::Result<Box<dyn FnMut()>>;
+/// One call. A failure ends the measurement: its rate would be that of something else.
+type Operation = Box<dyn FnMut() -> anyhow::Result<()>>;
 
-const OPERATIONS: [(&str, Prepare); 9] = [
-    ("sakke-encapsulate", sakke_encapsulate),
-    ("sakke-encapsulate-prepared", sakke_encapsulate_prepared),
-    ("sakke-decapsulate", sakke_decapsulate),
-    ("sakke-validate-rsk", sakke_validate_rsk),
-    ("sakke-extract", sakke_extract),
-    ("eccsi-sign", eccsi_sign),
-    ("eccsi-verify", eccsi_verify),
-    ("imessage-distribute", imessage_distribute),
-    ("imessage-extract", imessage_extract),
+type Prepare = fn() -> anyhow::Result<Operation>;
+
+/// Names, operations per call, and what prepares the calls.
+const OPERATIONS: [(&str, u32, Prepare); 12] = [
+    ("sakke-encapsulate", 1, sakke_encapsulate),
+    ("sakke-encapsulate-batch", BATCH, sakke_encapsulate_batch),
+    ("sakke-encapsulate-prepared", 1, sakke_encapsulate_prepared),
+    ("sakke-decapsulate", 1, sakke_decapsulate),
+    ("sakke-validate-rsk", 1, sakke_validate_rsk),
+    ("sakke-extract", 1, sakke_extract),
+    ("sakke-extract-batch", BATCH, sakke_extract_batch),
+    ("eccsi-sign", 1, eccsi_sign),
+    ("eccsi-verify", 1, eccsi_verify),
+    ("imessage-distribute", 1, imessage_distribute),
+    ("imessage-distribute-batch", BATCH, imessage_distribute_batch),
+    ("imessage-extract", 1, imessage_extract),
 ];
 
 /// Distinct values, one after the other.
@@ -99,25 +113,53 @@ impl Counter {
         Ok(Uid::from_octets(format!("2026-11\0tel:+4477{:08}\0", self.0).as_bytes())?)
     }
 
+    fn identities(&mut self) -> anyhow::Result<Vec<Uid>> {
+        (0..BATCH).map(|_| self.identity()).collect()
+    }
+
+    fn recipient(&mut self, kms: &Kms) -> anyhow::Result<Recipient> {
+        self.0 += 1;
+        let user = Uri::parse(&format!("sip:member{}@example.org", self.0))?;
+        Ok(Recipient { user, certificate: kms.certificate().clone() })
+    }
+
     fn ssv(&mut self) -> Ssv {
         self.0 += 1;
         Ssv::new(u128::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
     }
 }
 
-fn sakke_encapsulate() -> anyhow::Result<Box<dyn FnMut()>> {
+/// The results of a batch, or its first error.
+fn all<T, E>(results: impl IntoIterator<Item = Result<T, E>>) -> Result<Vec<T>, E> {
+    results.into_iter().collect()
+}
+
+fn sakke_encapsulate() -> anyhow::Result<Operation> {
     let public_key = MasterSecret::generate(&mut SysRng)?.public_key();
     let mut counter = Counter(0);
     Ok(Box::new(move || {
-        black_box(counter.identity().map(|identity| public_key.encapsulate(&identity, &counter.ssv())).ok());
+        black_box(public_key.encapsulate(&counter.identity()?, &counter.ssv())?);
+        Ok(())
     }))
 }
 
-fn sakke_encapsulate_prepared() -> anyhow::Result<Box<dyn FnMut()>> {
+fn sakke_encapsulate_batch() -> anyhow::Result<Operation> {
+    let public_key = MasterSecret::generate(&mut SysRng)?.public_key();
+    let mut counter = Counter(0);
+    Ok(Box::new(move || {
+        let identities = counter.identities()?;
+        let recipients: Vec<_> = identities.iter().map(|identity| (&public_key, identity)).collect();
+        black_box(all(encapsulate_batch(&recipients, &counter.ssv()))?);
+        Ok(())
+    }))
+}
+
+fn sakke_encapsulate_prepared() -> anyhow::Result<Operation> {
     let mut counter = Counter(0);
     let key = EncapsulationKey::new(&MasterSecret::generate(&mut SysRng)?.public_key(), &counter.identity()?)?;
     Ok(Box::new(move || {
-        black_box(key.encapsulate(&counter.ssv()).ok());
+        black_box(key.encapsulate(&counter.ssv())?);
+        Ok(())
     }))
 }
 
@@ -129,28 +171,40 @@ fn receiver() -> anyhow::Result<(MasterSecret, Uid, Rsk)> {
     Ok((z, identity, rsk))
 }
 
-fn sakke_decapsulate() -> anyhow::Result<Box<dyn FnMut()>> {
+fn sakke_decapsulate() -> anyhow::Result<Operation> {
     let (z, identity, rsk) = receiver()?;
     let key = ReceiverKey::import(&z.public_key(), &identity, rsk.expose())?;
     let encapsulated = z.public_key().encapsulate(&identity, &Counter(0).ssv())?;
     Ok(Box::new(move || {
-        black_box(key.decapsulate(black_box(&encapsulated)).ok());
+        black_box(key.decapsulate(black_box(&encapsulated))?);
+        Ok(())
     }))
 }
 
-fn sakke_validate_rsk() -> anyhow::Result<Box<dyn FnMut()>> {
+fn sakke_validate_rsk() -> anyhow::Result<Operation> {
     let (z, identity, rsk) = receiver()?;
     let public_key = z.public_key();
     Ok(Box::new(move || {
-        black_box(ReceiverKey::import(&public_key, &identity, black_box(rsk.expose())).ok());
+        black_box(ReceiverKey::import(&public_key, &identity, black_box(rsk.expose()))?);
+        Ok(())
     }))
 }
 
-fn sakke_extract() -> anyhow::Result<Box<dyn FnMut()>> {
+fn sakke_extract() -> anyhow::Result<Operation> {
     let z = MasterSecret::generate(&mut SysRng)?;
     let mut counter = Counter(0);
     Ok(Box::new(move || {
-        black_box(counter.identity().map(|identity| z.extract(&identity)).ok());
+        black_box(z.extract(&counter.identity()?)?);
+        Ok(())
+    }))
+}
+
+fn sakke_extract_batch() -> anyhow::Result<Operation> {
+    let z = MasterSecret::generate(&mut SysRng)?;
+    let mut counter = Counter(0);
+    Ok(Box::new(move || {
+        black_box(all(z.extract_batch(&counter.identities()?))?);
+        Ok(())
     }))
 }
 
@@ -159,16 +213,17 @@ fn signing_key(ksak: &Ksak, identity: &Uid) -> anyhow::Result<SigningKey> {
     Ok(SigningKey::import(&ksak.kpak(), identity, pair.ssk.expose(), &pair.pvt)?)
 }
 
-fn eccsi_sign() -> anyhow::Result<Box<dyn FnMut()>> {
+fn eccsi_sign() -> anyhow::Result<Operation> {
     let key = signing_key(&Ksak::generate(&mut SysRng)?, &Counter(0).identity()?)?;
     let mut counter = 0u64;
     Ok(Box::new(move || {
         counter += 1;
-        black_box(key.sign(&counter.to_be_bytes(), &mut SysRng).ok());
+        black_box(key.sign(&counter.to_be_bytes(), &mut SysRng)?);
+        Ok(())
     }))
 }
 
-fn eccsi_verify() -> anyhow::Result<Box<dyn FnMut()>> {
+fn eccsi_verify() -> anyhow::Result<Operation> {
     const SIGNERS: usize = 1_024;
     let ksak = Ksak::generate(&mut SysRng)?;
     let mut counter = Counter(0);
@@ -178,9 +233,12 @@ fn eccsi_verify() -> anyhow::Result<Box<dyn FnMut()>> {
             Ok((key.verifying_key(), key.sign(b"message", &mut SysRng)?))
         })
         .collect::<anyhow::Result<_>>()?;
-    let mut signed = signed.into_iter().cycle();
+    let mut next = 0;
     Ok(Box::new(move || {
-        black_box(signed.next().map(|(key, signature)| key.verify(b"message", &signature)));
+        let (key, signature) = &signed[next];
+        next = (next + 1) % SIGNERS;
+        black_box(key.verify(b"message", signature)?);
+        Ok(())
     }))
 }
 
@@ -197,23 +255,33 @@ fn user_keys(kms: &Kms, user: &str, at: Timestamp) -> anyhow::Result<Arc<UserKey
     Ok(Arc::new(UserKeys::import(kms.certificate(), &key_set)?))
 }
 
-fn imessage_distribute() -> anyhow::Result<Box<dyn FnMut()>> {
+fn imessage_distribute() -> anyhow::Result<Operation> {
     let kms = kms()?;
     let at = Timestamp::from_unix(NOW)?;
     let initiator = Initiator::new(user_keys(&kms, "sip:alice@example.org", at)?);
     let bundle = KeyBundle::generate(0, &mut SysRng)?;
-    let mut counter = 0;
+    let mut counter = Counter(0);
     Ok(Box::new(move || {
-        counter += 1;
-        let message = Uri::parse(&format!("sip:member{counter}@example.org")).map(|user| {
-            let recipient = Recipient { user, certificate: kms.certificate().clone() };
-            initiator.distribute(&bundle, &recipient, at, &mut SysRng)
-        });
-        black_box(message.ok());
+        let recipient = counter.recipient(&kms)?;
+        black_box(initiator.distribute(&bundle, &recipient, at, &mut SysRng)?);
+        Ok(())
     }))
 }
 
-fn imessage_extract() -> anyhow::Result<Box<dyn FnMut()>> {
+fn imessage_distribute_batch() -> anyhow::Result<Operation> {
+    let kms = kms()?;
+    let at = Timestamp::from_unix(NOW)?;
+    let initiator = Initiator::new(user_keys(&kms, "sip:alice@example.org", at)?);
+    let bundle = KeyBundle::generate(0, &mut SysRng)?;
+    let mut counter = Counter(0);
+    Ok(Box::new(move || {
+        let recipients = (0..BATCH).map(|_| counter.recipient(&kms)).collect::<anyhow::Result<Vec<_>>>()?;
+        black_box(all(initiator.distribute_to_group(&bundle, &recipients, at, &mut SysRng))?);
+        Ok(())
+    }))
+}
+
+fn imessage_extract() -> anyhow::Result<Operation> {
     let kms = kms()?;
     let at = Timestamp::from_unix(NOW)?;
     let alice = user_keys(&kms, "sip:alice@example.org", at)?;
@@ -225,6 +293,7 @@ fn imessage_extract() -> anyhow::Result<Box<dyn FnMut()>> {
     fresh.trust(kms.certificate().clone());
     Ok(Box::new(move || {
         // A copy of a responder that has not seen the message, so that it is no replay.
-        black_box(fresh.clone().extract(black_box(&message), at).ok());
+        black_box(fresh.clone().extract(black_box(&message), at)?);
+        Ok(())
     }))
 }
