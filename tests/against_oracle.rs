@@ -59,10 +59,18 @@ proptest! {
         prop_assert_eq!(ours.g_to_the_r.to_vec(), expected.g_pow_r);
 
         let receiver = ReceiverKey::import(&public_key, &uid, rsk.expose()).unwrap();
-        prop_assert_eq!(receiver.decapsulate(&ours.encapsulated).unwrap(), ssv);
+        prop_assert_eq!(receiver.decapsulate(&ours.encapsulated).unwrap(), ssv.clone());
         let mut damaged = ours.encapsulated;
         damaged[flip] ^= 0x10;
         prop_assert!(receiver.decapsulate(&damaged).is_err());
+
+        // More than a backend has lanes, good and bad ones among each other.
+        let mut batch = vec![&ours.encapsulated[..]; 10];
+        (batch[0], batch[4], batch[9]) = (&damaged, &[], &damaged);
+        for (i, result) in receiver.decapsulate_batch(&batch).into_iter().enumerate() {
+            prop_assert_eq!(result.ok(), (![0, 4, 9].contains(&i)).then(|| ssv.clone()));
+        }
+        prop_assert!(receiver.decapsulate_batch(&[]).is_empty());
     }
 
     #[test]

@@ -194,9 +194,19 @@ impl Fp8 {
         words(&numbers.0.by_limb().map(|limbs| limbs[lane]))
     }
 
+    /// Lane i takes lane i + `by`, modulo 8.
     pub(crate) fn rotate(&self, by: usize) -> Self {
+        self.permute(core::array::from_fn(|lane| (lane + by) as u64))
+    }
+
+    /// All lanes take one lane.
+    pub(crate) fn spread(&self, lane: usize) -> Self {
+        self.permute([lane as u64; LANES])
+    }
+
+    fn permute(&self, from: [u64; LANES]) -> Self {
         // SAFETY: a value exists.
-        unsafe { Self(Sum8(rotate(&self.0.0, by as i64))) }
+        unsafe { Self(Sum8(permute(&self.0.0, from))) }
     }
 
     pub(crate) const fn as_sum(&self) -> &Sum8 {
@@ -402,9 +412,11 @@ fn subtract(a: &Registers, b: &Registers) -> Registers {
     carry(t)
 }
 
+/// Lane i takes lane `from`\[i\], modulo 8.
 #[target_feature(enable = "avx512f")]
-fn rotate(a: &Registers, by: i64) -> Registers {
-    let lanes = _mm512_add_epi64(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi64(by));
+fn permute(a: &Registers, from: [u64; LANES]) -> Registers {
+    let [f0, f1, f2, f3, f4, f5, f6, f7] = from.map(|lane| lane as i64);
+    let lanes = _mm512_set_epi64(f7, f6, f5, f4, f3, f2, f1, f0);
     let mut t = *a;
     each_limb!(J => {
         t[J] = _mm512_permutexvar_epi64(lanes, t[J]);

@@ -35,6 +35,9 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// Lane i takes the element of lane i + `by`, modulo the number of lanes.
     fn rotate(&self, by: usize) -> Self;
 
+    /// The element of one lane in all lanes.
+    fn spread(&self, lane: usize) -> Self;
+
     /// This value as a sum of one.
     fn as_sum(&self) -> &Self::Sum;
 
@@ -91,6 +94,10 @@ impl Lanes for Fp {
     }
 
     fn rotate(&self, _: usize) -> Self {
+        *self
+    }
+
+    fn spread(&self, _: usize) -> Self {
         *self
     }
 
@@ -174,6 +181,10 @@ mod ifma {
 
         fn rotate(&self, by: usize) -> Self {
             self.rotate(by)
+        }
+
+        fn spread(&self, lane: usize) -> Self {
+            self.spread(lane)
         }
 
         fn as_sum(&self) -> &Sum8 {

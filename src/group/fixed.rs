@@ -25,11 +25,6 @@ pub(crate) trait FixedPoint: Send + Sync + fmt::Debug {
     /// \[k\]self.
     fn multiply(&self, k: &[Scalar]) -> Vec<EdwardsPoint<Fp>>;
 
-    /// \[k\]self for one k.
-    fn multiply_one(&self, k: &Scalar) -> EdwardsPoint<Fp> {
-        only(self.multiply(core::slice::from_ref(k)))
-    }
-
     /// \[k\]self + \[l\]P.
     fn multiply_add_generator(&self, k: &[Scalar], l: &[Scalar]) -> Vec<EdwardsPoint<Fp>>;
 }

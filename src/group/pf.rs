@@ -21,6 +21,7 @@ impl Pf {
     )));
 
     /// The class of an element of F_p^2 whose real part is not 0.
+    #[cfg(test)]
     pub(crate) fn class_of(element: &Fp2<Fp>) -> Self {
         Self::class_with(element, &element.a.invert().unwrap_or(Fp::ZERO))
     }

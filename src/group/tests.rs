@@ -13,7 +13,7 @@ use super::table::{PfTable, PointTable, WINDOW};
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use crate::backend::{Backend, ifma::Fp8};
 use crate::field::digits::SignedDigits;
-use crate::field::{Fp, Scalar};
+use crate::field::{Fp, Fp2, Scalar};
 use crate::oracle::curve::{Affine, Curve, Point};
 use crate::oracle::{self, pairing};
 
@@ -130,7 +130,7 @@ proptest! {
         let of_base = curve.multiply(&k, &base);
         let expected = curve.add(&of_base, &curve.multiply(&l, &generator));
         for table in tables(&EdwardsPoint::from(&point(&curve, &base))) {
-            prop_assert_eq!(plain(&curve, &table.multiply_one(&scalar(&k))), of_base.clone());
+            prop_assert_eq!(plain(&curve, &table.multiply(&[scalar(&k)])[0]), of_base.clone());
             // Among others, in a batch.
             let (ks, ls) = ([Scalar::ONE, scalar(&k), Scalar::ZERO], [Scalar::ZERO, scalar(&l), Scalar::ONE]);
             let sums: Vec<Point> =
@@ -148,7 +148,11 @@ proptest! {
         let (a, b) = (point(&curve, &a), point(&curve, &b));
         for (a, b) in [(a, b), (b, a)] {
             for prepared in pairings(&a) {
-                prop_assert_eq!(oracle::from_octets(&Pf::class_of(&prepared.pair(b.affine())).to_octets()), expected.clone());
+                let plain = |value: &Fp2<Fp>| oracle::from_octets(&Pf::class_of(value).to_octets());
+                prop_assert_eq!(plain(&prepared.pair(b.affine())), expected.clone());
+                let batch = prepared.pair_batch(&[*OrderQ::GENERATOR.affine(), *b.affine(), *OrderQ::GENERATOR.affine()]);
+                prop_assert_eq!(plain(&batch[1]), expected.clone());
+                prop_assert_eq!(batch.len(), 3);
             }
         }
     }

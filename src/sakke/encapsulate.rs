@@ -65,9 +65,9 @@ impl EncapsulationKey {
         Unfinished { r, points }.finish(ssv).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
     }
 
-    /// \[r\](\[b\]P + Z).
-    pub(super) fn multiply(&self, r: &Scalar) -> Zeroizing<EdwardsPoint<Fp>> {
-        Zeroizing::new(self.table().multiply_one(r))
+    /// \[r\](\[b\]P + Z) for each r.
+    pub(super) fn multiply(&self, r: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
+        self.table().multiply(r)
     }
 
     fn table(&self) -> &dyn FixedPoint {
