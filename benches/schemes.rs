@@ -1,9 +1,10 @@
-//! The schemes and the I_MESSAGE.
+//! The schemes and the I_MESSAGE: with the feature `hazmat` under every backend that the processor has, else under the
+//! fastest.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use getrandom::SysRng;
 use mikey_sakke::Error;
 use mikey_sakke::eccsi::{Ksak, SigningKey};
@@ -11,10 +12,13 @@ use mikey_sakke::identity::{Uid, UidFormat, Uri};
 use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::mikey::Message;
-use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, ReceiverKey, Ssv};
+use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, ReceiverKey, Ssv, encapsulate_batch};
 use mikey_sakke::time::Timestamp;
 
-fn sakke(criterion: &mut Criterion) -> Result<(), Error> {
+/// Identities in a batch.
+const BATCH: u64 = 64;
+
+fn sakke(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     let z = MasterSecret::generate(&mut SysRng)?;
     let public_key = z.public_key();
     let identity = Uid::from_octets(b"2026-11\0tel:+447700900123\0")?;
@@ -23,8 +27,11 @@ fn sakke(criterion: &mut Criterion) -> Result<(), Error> {
     let receiver = ReceiverKey::import(&public_key, &identity, rsk.expose())?;
     let ssv = Ssv::new([7; 16]);
     let encapsulated = recipient.encapsulate(&ssv)?;
+    let member = |number| Uid::from_octets(format!("2026-11\0tel:+4477{number:08}\0").as_bytes());
+    let identities = (0..BATCH).map(member).collect::<Result<Vec<_>, _>>()?;
+    let recipients: Vec<_> = identities.iter().map(|identity| (&public_key, identity)).collect();
 
-    let mut group = criterion.benchmark_group("sakke");
+    let mut group = criterion.benchmark_group(format!("sakke, {backend}"));
     group.bench_function("extract", |bencher| bencher.iter(|| z.extract(black_box(&identity))));
     group.bench_function("validate", |bencher| {
         bencher.iter(|| ReceiverKey::import(&public_key, &identity, black_box(rsk.expose())));
@@ -34,11 +41,16 @@ fn sakke(criterion: &mut Criterion) -> Result<(), Error> {
     });
     group.bench_function("encapsulate, prepared", |bencher| bencher.iter(|| recipient.encapsulate(black_box(&ssv))));
     group.bench_function("decapsulate", |bencher| bencher.iter(|| receiver.decapsulate(black_box(&encapsulated))));
+    group.throughput(Throughput::Elements(BATCH));
+    group.bench_function("extract, batch", |bencher| bencher.iter(|| z.extract_batch(black_box(&identities))));
+    group.bench_function("encapsulate, batch", |bencher| {
+        bencher.iter(|| encapsulate_batch(black_box(&recipients), black_box(&ssv)));
+    });
     group.finish();
     Ok(())
 }
 
-fn eccsi(criterion: &mut Criterion) -> Result<(), Error> {
+fn eccsi(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     let ksak = Ksak::generate(&mut SysRng)?;
     let identity = Uid::from_octets(b"2026-11\0tel:+447700900123\0")?;
     let pair = ksak.issue(&identity, &mut SysRng)?;
@@ -46,7 +58,7 @@ fn eccsi(criterion: &mut Criterion) -> Result<(), Error> {
     let signature = key.sign(b"message", &mut SysRng)?;
     let verifying_key = key.verifying_key();
 
-    let mut group = criterion.benchmark_group("eccsi");
+    let mut group = criterion.benchmark_group(format!("eccsi, {backend}"));
     group.bench_function("sign", |bencher| bencher.iter(|| key.sign(black_box(b"message"), &mut SysRng)));
     group.bench_function("verify", |bencher| {
         bencher.iter(|| verifying_key.verify(black_box(b"message"), black_box(&signature)));
@@ -55,7 +67,7 @@ fn eccsi(criterion: &mut Criterion) -> Result<(), Error> {
     Ok(())
 }
 
-fn imessage(criterion: &mut Criterion) -> Result<(), Error> {
+fn imessage(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     let now = Timestamp::from_unix(1_795_000_000)?;
     let kms = Kms::generate(Uri::parse("kms.example.org")?, UidFormat::hashed(2_592_000, 0)?, &mut SysRng)?;
     let period = kms.certificate().uid_format().period_at(now)?;
@@ -71,7 +83,7 @@ fn imessage(criterion: &mut Criterion) -> Result<(), Error> {
     let mut fresh = Responder::new(bob, Policy::default());
     fresh.trust(kms.certificate().clone());
 
-    let mut group = criterion.benchmark_group("imessage");
+    let mut group = criterion.benchmark_group(format!("imessage, {backend}"));
     group.bench_function("distribute", |bencher| {
         bencher.iter(|| initiator.distribute(&bundle, black_box(&recipient), now, &mut SysRng));
     });
@@ -81,10 +93,25 @@ fn imessage(criterion: &mut Criterion) -> Result<(), Error> {
     Ok(())
 }
 
-fn all(criterion: &mut Criterion) {
+fn under(criterion: &mut Criterion, backend: &str) {
     for benches in [sakke, eccsi, imessage] {
-        benches(criterion).expect("fixed inputs are valid");
+        benches(criterion, backend).expect("fixed inputs are valid");
     }
+}
+
+#[cfg(feature = "hazmat")]
+fn all(criterion: &mut Criterion) {
+    use mikey_sakke::hazmat::backend::{Backend, select};
+    for backend in Backend::ALL {
+        if select(backend).is_ok() {
+            under(criterion, backend.name());
+        }
+    }
+}
+
+#[cfg(not(feature = "hazmat"))]
+fn all(criterion: &mut Criterion) {
+    under(criterion, "fastest backend");
 }
 
 criterion_group!(benches, all);

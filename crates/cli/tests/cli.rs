@@ -260,6 +260,7 @@ fn speed_reports_every_operation() {
             "sakke-encapsulate-batch",
             "sakke-encapsulate-prepared",
             "sakke-decapsulate",
+            "sakke-decapsulate-batch",
             "sakke-validate-rsk",
             "sakke-extract",
             "sakke-extract-batch",

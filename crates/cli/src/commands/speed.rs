@@ -89,11 +89,12 @@ type Operation = Box<dyn FnMut() -> anyhow::Result<()>>;
 type Prepare = fn() -> anyhow::Result<Operation>;
 
 /// Names, operations per call, and what prepares the calls.
-const OPERATIONS: [(&str, u32, Prepare); 12] = [
+const OPERATIONS: [(&str, u32, Prepare); 13] = [
     ("sakke-encapsulate", 1, sakke_encapsulate),
     ("sakke-encapsulate-batch", BATCH, sakke_encapsulate_batch),
     ("sakke-encapsulate-prepared", 1, sakke_encapsulate_prepared),
     ("sakke-decapsulate", 1, sakke_decapsulate),
+    ("sakke-decapsulate-batch", BATCH, sakke_decapsulate_batch),
     ("sakke-validate-rsk", 1, sakke_validate_rsk),
     ("sakke-extract", 1, sakke_extract),
     ("sakke-extract-batch", BATCH, sakke_extract_batch),
@@ -177,6 +178,19 @@ fn sakke_decapsulate() -> anyhow::Result<Operation> {
     let encapsulated = z.public_key().encapsulate(&identity, &Counter(0).ssv())?;
     Ok(Box::new(move || {
         black_box(key.decapsulate(black_box(&encapsulated))?);
+        Ok(())
+    }))
+}
+
+fn sakke_decapsulate_batch() -> anyhow::Result<Operation> {
+    let (z, identity, rsk) = receiver()?;
+    let key = ReceiverKey::import(&z.public_key(), &identity, rsk.expose())?;
+    let mut counter = Counter(0);
+    let encapsulate = |_| Ok(z.public_key().encapsulate(&identity, &counter.ssv())?.to_vec());
+    let encapsulated: Vec<Vec<u8>> = (0..BATCH).map(encapsulate).collect::<anyhow::Result<_>>()?;
+    Ok(Box::new(move || {
+        let encapsulated: Vec<&[u8]> = encapsulated.iter().map(Vec::as_slice).collect();
+        black_box(all(key.decapsulate_batch(black_box(&encapsulated)))?);
         Ok(())
     }))
 }
