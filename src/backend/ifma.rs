@@ -352,12 +352,11 @@ fn reduce_last(mut t: [__m512i; LIMBS + 1]) -> Registers {
 #[target_feature(enable = "avx512f")]
 fn carry(mut t: Registers) -> Registers {
     let mask = broadcast(MASK);
+    // All limbs but the last.
     each_limb!(J => {
-        if J + 1 < LIMBS {
-            t[J + 1] = _mm512_add_epi64(t[J + 1], _mm512_srai_epi64::<52>(t[J]));
-            t[J] = _mm512_and_si512(t[J], mask);
-        }
-    });
+        t[J + 1] = _mm512_add_epi64(t[J + 1], _mm512_srai_epi64::<52>(t[J]));
+        t[J] = _mm512_and_si512(t[J], mask);
+    } 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18);
     t
 }
 

@@ -52,15 +52,8 @@ impl Modulus {
         one[0] = 1;
         one = times_two_to_the(1024, one, &words);
         let r_squared = times_two_to_the(1024, one, &words);
-        // Newton's iteration doubles the correct low bits, of which x = 1 has one.
-        let mut inverse: Word = 1;
-        let mut correct_bits = 1;
-        while correct_bits < Word::BITS {
-            inverse =
-                inverse.wrapping_mul(2u8 as Word).wrapping_sub(words[0].wrapping_mul(inverse).wrapping_mul(inverse));
-            correct_bits *= 2;
-        }
-        Self { words, one, r_squared, negative_inverse: inverse.wrapping_neg() }
+        let negative_inverse = inverse_64(&words).wrapping_neg() as Word;
+        Self { words, one, r_squared, negative_inverse }
     }
 
     /// m in words of 64 bits, whatever the processor's have.
@@ -70,10 +63,7 @@ impl Modulus {
 
     /// m^-1 mod 2^64.
     pub(crate) const fn inverse_64(&self) -> u64 {
-        let m = self.words_64()[0];
-        let inverse = (self.negative_inverse as u64).wrapping_neg();
-        // Once more, since a word may have 32 bits only.
-        inverse.wrapping_mul(2u64.wrapping_sub(m.wrapping_mul(inverse)))
+        inverse_64(&self.words)
     }
 }
 
@@ -152,10 +142,7 @@ impl<M: ModulusOf> Residue<M> {
 
     /// The residue of a number below 2^1024 in words of 64 bits.
     pub(crate) fn from_words_64(words: &[u64; 16]) -> Self {
-        const IN_64: usize = u64::BITS as usize / Word::BITS as usize;
-        Self::reduced_from_words(&core::array::from_fn(|i| {
-            (words[i / IN_64] >> (i % IN_64 * Word::BITS as usize)) as Word
-        }))
+        Self::reduced_from_words(&words_from_64(words))
     }
 
     pub(crate) fn add(&self, other: &Self) -> Self {
@@ -328,15 +315,41 @@ pub(super) const fn times_two_to_the(n: u32, a: Words, m: &Words) -> Words {
     power
 }
 
+/// Octets of a word.
+const WORD_OCTETS: usize = size_of::<Word>();
+
+/// The same number in words of 64 bits.
 const fn words_64(words: &Words) -> [u64; 16] {
-    const IN_64: usize = u64::BITS as usize / Word::BITS as usize;
     let mut wide = [0; 16];
     let mut i = 0;
-    while i < WORDS {
-        wide[i / IN_64] |= (words[i] as u64) << (i % IN_64 * Word::BITS as usize);
+    while i < OCTETS {
+        let octet = (words[i / WORD_OCTETS] >> (8 * (i % WORD_OCTETS))) as u8;
+        wide[i / 8] |= (octet as u64) << (8 * (i % 8));
         i += 1;
     }
     wide
+}
+
+/// The same number in words of the processor.
+fn words_from_64(wide: &[u64; 16]) -> Words {
+    let mut words = [0; WORDS];
+    for i in 0..OCTETS {
+        let octet = (wide[i / 8] >> (8 * (i % 8))) as u8;
+        words[i / WORD_OCTETS] |= Word::from(octet) << (8 * (i % WORD_OCTETS));
+    }
+    words
+}
+
+/// m^-1 mod 2^64 for an odd m.
+const fn inverse_64(m: &Words) -> u64 {
+    let [low, ..] = words_64(m);
+    // Newton's iteration doubles the correct low bits, of which x = 1 has one.
+    let (mut inverse, mut correct_bits) = (1u64, 1);
+    while correct_bits < u64::BITS {
+        inverse = inverse.wrapping_mul(2u64.wrapping_sub(low.wrapping_mul(inverse)));
+        correct_bits *= 2;
+    }
+    inverse
 }
 
 fn words_from_octets(octets: &[u8; OCTETS]) -> Words {
