@@ -9,10 +9,11 @@ pub(crate) mod portable;
 #[cfg_attr(not(feature = "hazmat"), allow(dead_code, unreachable_pub, reason = "hazmat alone lets a caller choose"))]
 mod select;
 
-#[cfg(not(feature = "hazmat"))]
-pub(crate) use select::Backend;
 pub(crate) use select::current;
-#[cfg(feature = "hazmat")]
+#[cfg_attr(
+    not(feature = "hazmat"),
+    allow(unreachable_pub, unused_imports, reason = "hazmat alone lets a caller choose")
+)]
 pub use select::{Backend, Unavailable, select};
 
 /// The prime p of parameter set 1 (RFC 6509, appendix A), in 256 hexadecimal digits.

@@ -2,10 +2,10 @@
 
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::backend;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use crate::backend::ifma;
 use crate::backend::portable::{Modulus, ModulusOf, Residue};
-use crate::backend::{self, Backend};
 use crate::field::scalar::Q;
 
 /// The prime p of parameter set 1 (RFC 6509, appendix A); p = 4q - 1, so p = 3 mod 4.
@@ -25,7 +25,7 @@ impl Fp {
     pub(crate) fn square_root_candidate(&self) -> Self {
         match backend::current() {
             #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-            Backend::Ifma => Self::from_words(&ifma::power_vartime(&self.to_words(), &Q::MODULUS.words)),
+            backend::Backend::Ifma => Self::from_words(&ifma::power_vartime(&self.to_words(), &Q::MODULUS.words)),
             _ => self.power_vartime(&Q::MODULUS.words),
         }
     }

@@ -12,9 +12,9 @@ use super::curve::OrderQ;
 use super::edwards::EdwardsPoint;
 use super::pf::Pf;
 use super::table::{PfTable, PointTable, WINDOW};
+use crate::backend;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use crate::backend::ifma::Fp8;
-use crate::backend::{self, Backend};
 use crate::field::digits::SignedDigits;
 use crate::field::{Fp, Fp2, Lanes, Scalar};
 
@@ -46,7 +46,7 @@ pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoin
     };
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        Backend::Ifma => Box::new(PointTable::<Fp8>::new(point, rows)),
+        backend::Backend::Ifma => Box::new(PointTable::<Fp8>::new(point, rows)),
         _ => Box::new(PointTable::<Fp>::new(point, rows)),
     }
 }
@@ -55,7 +55,7 @@ pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoin
 pub(crate) fn multiply_generator(k: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        Backend::Ifma => Fp8::constants().generator.multiply(k),
+        backend::Backend::Ifma => Fp8::constants().generator.multiply(k),
         _ => Fp::constants().generator.multiply(k),
     }
 }
@@ -74,7 +74,7 @@ pub(crate) fn powers_of_g(k: &[Scalar]) -> Vec<Fp2<Fp>> {
     let digits = digits(k);
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        Backend::Ifma => Fp8::constants().g.powers(&digits),
+        backend::Backend::Ifma => Fp8::constants().g.powers(&digits),
         _ => Fp::constants().g.powers(&digits),
     }
 }

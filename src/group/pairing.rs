@@ -24,10 +24,10 @@ use once_cell::race::OnceBox;
 use zeroize::Zeroize;
 
 use super::curve::{AffinePoint, OrderQ};
+use crate::backend;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use crate::backend::ifma::Fp8;
 use crate::backend::portable::ModulusOf;
-use crate::backend::{self, Backend};
 use crate::field::lanes::MAX_LANES;
 use crate::field::{Fp, Fp2, Lanes, scalar::Q};
 use crate::secret::Secret;
@@ -46,7 +46,7 @@ pub(crate) fn prepare(point: &OrderQ) -> Box<dyn PreparedPairing> {
     let lines = lines(point);
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        Backend::Ifma => Box::new(MillerLines::<Fp8>::new(&lines)),
+        backend::Backend::Ifma => Box::new(MillerLines::<Fp8>::new(&lines)),
         _ => Box::new(MillerLines::<Fp>::new(&lines)),
     }
 }
