@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::curve::OrderQ;
 use super::edwards::EdwardsPoint;
 use super::pf::Pf;
-use super::table::{PfTable, PointTable, WINDOW};
+use super::table::{ENTRIES, PfTable, PointTable, window};
 use crate::backend;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use crate::backend::ifma::Fp8;
@@ -34,20 +34,23 @@ pub(crate) trait FixedPoint: Send + Sync + fmt::Debug {
 pub(crate) enum Size {
     /// No doublings: some 1.6 MB.
     Full,
-    /// Four digits to each table: some 400 KB.
-    Quarter,
+    /// Digits of 4 bits, four of them to each table: 240 KB.
+    Small,
 }
 
 /// Prepares a point.
 pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoint> {
-    let rows = match size {
-        Size::Full => 1,
-        Size::Quarter => 4,
-    };
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        backend::Backend::Ifma => Box::new(PointTable::<Fp8>::new(point, rows)),
-        _ => Box::new(PointTable::<Fp>::new(point, rows)),
+        backend::Backend::Ifma => prepare_for::<Fp8>(point, size),
+        _ => prepare_for::<Fp>(point, size),
+    }
+}
+
+fn prepare_for<F: HasConstants>(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoint> {
+    match size {
+        Size::Full => Box::new(PointTable::<F, ENTRIES>::new(point, 1)),
+        Size::Small => Box::new(PointTable::<F, 8>::new(point, 4)),
     }
 }
 
@@ -71,7 +74,7 @@ fn only(products: Vec<EdwardsPoint<Fp>>) -> EdwardsPoint<Fp> {
 
 /// g^k as a class of F_p^2 for each k, in constant time.
 pub(crate) fn powers_of_g(k: &[Scalar]) -> Vec<Fp2<Fp>> {
-    let digits = digits(k);
+    let digits = digits(k, ENTRIES);
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
         backend::Backend::Ifma => Fp8::constants().g.powers(&digits),
@@ -81,7 +84,7 @@ pub(crate) fn powers_of_g(k: &[Scalar]) -> Vec<Fp2<Fp>> {
 
 /// The tables of P and g: made at their first use, and kept.
 pub(crate) struct Constants<F> {
-    generator: PointTable<F>,
+    generator: PointTable<F, ENTRIES>,
     g: PfTable<F>,
 }
 
@@ -112,22 +115,23 @@ impl HasConstants for Fp8 {
     }
 }
 
-impl<F: HasConstants> FixedPoint for PointTable<F> {
+impl<F: HasConstants, const N: usize> FixedPoint for PointTable<F, N> {
     fn multiply(&self, k: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
         let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); k.len()]);
-        self.accumulate(&mut sums, &digits(k));
+        self.accumulate(&mut sums, &digits(k, N));
         sums.iter().map(|sum| sum.fold().lane(0)).collect()
     }
 
     fn multiply_add_generator(&self, k: &[Scalar], l: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
         let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); k.len()]);
         // This table first: its rows may need doublings, the table of P has none.
-        self.accumulate(&mut sums, &digits(k));
-        F::constants().generator.accumulate(&mut sums, &digits(l));
+        self.accumulate(&mut sums, &digits(k, N));
+        F::constants().generator.accumulate(&mut sums, &digits(l, ENTRIES));
         sums.iter().map(|sum| sum.fold().lane(0)).collect()
     }
 }
 
-fn digits(scalars: &[Scalar]) -> Vec<SignedDigits> {
-    scalars.iter().map(|scalar| SignedDigits::new(scalar, WINDOW)).collect()
+/// The digits for tables of so many entries.
+fn digits(scalars: &[Scalar], entries: usize) -> Vec<SignedDigits> {
+    scalars.iter().map(|scalar| SignedDigits::new(scalar, window(entries))).collect()
 }

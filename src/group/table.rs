@@ -18,44 +18,48 @@ use crate::field::{Fp, Fp2, Lanes};
 /// Bits of a scalar.
 const SCALAR_BITS: usize = 1_022;
 
-/// Entries of a table for one digit of 5 bits.
-const ENTRIES: usize = 16;
+/// Entries of a table for one digit of 5 bits: what is fastest where memory does not matter.
+pub(super) const ENTRIES: usize = 16;
 
-/// Bits of a digit.
-pub(super) const WINDOW: usize = 5;
+/// Bits w of a digit that a table of N = 2^(w-1) entries serves.
+pub(super) const fn window(entries: usize) -> usize {
+    entries.ilog2() as usize + 1
+}
 
 /// Digits of a scalar, the last carry included.
-const DIGITS: usize = SCALAR_BITS / WINDOW + 1;
+const fn digits(entries: usize) -> usize {
+    SCALAR_BITS / window(entries) + 1
+}
 
 /// A table of a point.
 #[derive(Debug)]
-pub(crate) struct PointTable<F> {
+pub(crate) struct PointTable<F, const N: usize> {
     rows: usize,
-    groups: Vec<PointGroup<F>>,
+    groups: Vec<PointGroup<F, N>>,
 }
 
 /// The multiples for one digit in each lane, by coordinate.
 #[derive(Debug)]
-struct PointGroup<F> {
-    minus: [F; ENTRIES],
-    plus: [F; ENTRIES],
-    t: [F; ENTRIES],
+struct PointGroup<F, const N: usize> {
+    minus: [F; N],
+    plus: [F; N],
+    t: [F; N],
 }
 
 /// The selection that a digit in each lane makes.
-struct Selection<F: Lanes> {
-    masks: [F::Mask; ENTRIES],
+struct Selection<F: Lanes, const N: usize> {
+    masks: [F::Mask; N],
     negative: F::Mask,
 }
 
-impl<F: Lanes> Selection<F> {
+impl<F: Lanes, const N: usize> Selection<F, N> {
     fn new(digits: &SignedDigits, position: usize, stride: usize) -> Self {
         let magnitudes = digits.magnitudes(position, stride);
         let masks = core::array::from_fn(|i| F::equal(&magnitudes, i as u8 + 1));
         Self { masks, negative: F::equal(&digits.signs(position, stride), 1) }
     }
 
-    fn entry(&self, entries: &[F; ENTRIES], identity: &F) -> F {
+    fn entry(&self, entries: &[F; N], identity: &F) -> F {
         F::select(entries, &self.masks, identity)
     }
 
@@ -65,28 +69,28 @@ impl<F: Lanes> Selection<F> {
     }
 }
 
-impl<F: Lanes> PointTable<F> {
+impl<F: Lanes, const N: usize> PointTable<F, N> {
     /// A table with the given number of rows.
     pub(crate) fn new(point: &EdwardsPoint<Fp>, rows: usize) -> Self {
-        let groups = DIGITS.div_ceil(F::LANES * rows);
+        let groups = digits(N).div_ceil(F::LANES * rows);
         // The first digit of each lane, then from group to group.
         let mut bases = Vec::with_capacity(F::LANES);
         let mut base = *point;
         for _ in 0..F::LANES {
             bases.push(base);
-            for _ in 0..groups * rows * WINDOW {
+            for _ in 0..groups * rows * window(N) {
                 base = base.double();
             }
         }
         let mut base = EdwardsPoint::<F>::gather(|lane| bases[lane]);
-        let mut multiples = Vec::with_capacity(groups * ENTRIES);
+        let mut multiples = Vec::with_capacity(groups * N);
         for _ in 0..groups {
             let mut multiple = base;
-            for _ in 0..ENTRIES {
+            for _ in 0..N {
                 multiples.push(multiple);
                 multiple = multiple.add(&base);
             }
-            for _ in 0..rows * WINDOW {
+            for _ in 0..rows * window(N) {
                 base = base.double();
             }
         }
@@ -102,7 +106,7 @@ impl<F: Lanes> PointTable<F> {
         for row in (0..self.rows).rev() {
             if row + 1 < self.rows {
                 for sum in sums.iter_mut() {
-                    for _ in 0..WINDOW {
+                    for _ in 0..window(N) {
                         *sum = sum.double();
                     }
                 }
@@ -116,13 +120,13 @@ impl<F: Lanes> PointTable<F> {
     }
 }
 
-impl<F: Lanes> PointGroup<F> {
+impl<F: Lanes, const N: usize> PointGroup<F, N> {
     /// From the multiples in their order, each with the inverse of its Z.
     fn new<'a>(multiples: &mut impl Iterator<Item = (&'a EdwardsPoint<F>, F)>) -> Self {
-        let mut group = Self { minus: [F::one(); ENTRIES], plus: [F::one(); ENTRIES], t: [F::zero(); ENTRIES] };
+        let mut group = Self { minus: [F::one(); N], plus: [F::one(); N], t: [F::zero(); N] };
         // Multiplied by 1, since the entries of a table are values, not sums.
         let reduced = |sum: &F::Sum| F::multiply(sum, F::one().as_sum());
-        for (i, (multiple, z_inverse)) in multiples.take(ENTRIES).enumerate() {
+        for (i, (multiple, z_inverse)) in multiples.take(N).enumerate() {
             let (x, y) = multiple.scaled(&z_inverse);
             group.minus[i] = reduced(&F::subtract(y.as_sum(), &x));
             group.plus[i] = reduced(&F::add(y.as_sum(), x.as_sum()));
@@ -132,7 +136,7 @@ impl<F: Lanes> PointGroup<F> {
     }
 
     /// The sum with the multiples that are selected.
-    fn add(&self, sum: &EdwardsPoint<F>, selection: &Selection<F>) -> EdwardsPoint<F> {
+    fn add(&self, sum: &EdwardsPoint<F>, selection: &Selection<F, N>) -> EdwardsPoint<F> {
         let minus = selection.entry(&self.minus, &F::one());
         let plus = selection.entry(&self.plus, &F::one());
         let t = selection.entry(&self.t, &F::zero());
@@ -166,12 +170,12 @@ pub(crate) struct PfTable<F> {
 
 impl<F: Lanes> PfTable<F> {
     pub(crate) fn new(element: &Pf) -> Self {
-        let groups = DIGITS.div_ceil(F::LANES);
+        let groups = digits(ENTRIES).div_ceil(F::LANES);
         let mut bases = Vec::with_capacity(F::LANES);
         let mut base = element.to_fp2();
         for _ in 0..F::LANES {
             bases.push(base);
-            for _ in 0..groups * WINDOW {
+            for _ in 0..groups * window(ENTRIES) {
                 base = base.square();
             }
         }
@@ -183,7 +187,7 @@ impl<F: Lanes> PfTable<F> {
                 powers.push(power);
                 power = power.multiply(base.a.as_sum(), base.b.as_sum());
             }
-            for _ in 0..WINDOW {
+            for _ in 0..window(ENTRIES) {
                 base = base.square();
             }
         }
@@ -200,7 +204,7 @@ impl<F: Lanes> PfTable<F> {
         let mut products = alloc::vec![(*F::one().as_sum(), *F::zero().as_sum()); digits.len()];
         for (g, entries) in self.groups.iter().enumerate() {
             for ((a, b), digits) in products.iter_mut().zip(digits) {
-                let selection = Selection::<F>::new(digits, g, self.groups.len());
+                let selection = Selection::<F, ENTRIES>::new(digits, g, self.groups.len());
                 // (a + ib)(1 + it) = (a - bt) + i(b + at); the inverse of 1 + it is 1 - it.
                 let t = selection.signed(&selection.entry(entries, &F::zero()));
                 let (at, bt) = (F::multiply(a, &t), F::multiply(b, &t));

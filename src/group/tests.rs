@@ -9,7 +9,7 @@ use super::edwards::EdwardsPoint;
 use super::fixed::{self, FixedPoint};
 use super::pairing::{MillerLines, PreparedPairing, lines};
 use super::pf::Pf;
-use super::table::{PfTable, PointTable, WINDOW};
+use super::table::{ENTRIES, PfTable, PointTable, window};
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use crate::backend::{Backend, ifma::Fp8};
 use crate::field::digits::SignedDigits;
@@ -41,18 +41,18 @@ fn scalar(k: &BigUint) -> Scalar {
 /// Tables of a point, of every backend that there is and of different sizes.
 fn tables(point: &EdwardsPoint<Fp>) -> Vec<Box<dyn FixedPoint>> {
     let mut tables: Vec<Box<dyn FixedPoint>> =
-        vec![Box::new(PointTable::<Fp>::new(point, 1)), Box::new(PointTable::<Fp>::new(point, 4))];
+        vec![Box::new(PointTable::<Fp, ENTRIES>::new(point, 1)), Box::new(PointTable::<Fp, 8>::new(point, 4))];
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     if Backend::Ifma.is_available() {
-        tables.push(Box::new(PointTable::<Fp8>::new(point, 1)));
-        tables.push(Box::new(PointTable::<Fp8>::new(point, 4)));
+        tables.push(Box::new(PointTable::<Fp8, ENTRIES>::new(point, 1)));
+        tables.push(Box::new(PointTable::<Fp8, 8>::new(point, 4)));
     }
     tables
 }
 
 /// The power of g by every backend that there is.
 fn powers_of_g(k: &Scalar) -> Vec<Pf> {
-    let digits = [SignedDigits::new(k, WINDOW)];
+    let digits = [SignedDigits::new(k, window(ENTRIES))];
     let mut powers = PfTable::<Fp>::new(&Pf::G).powers(&digits);
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     if Backend::Ifma.is_available() {

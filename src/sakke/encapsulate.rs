@@ -21,7 +21,7 @@ use crate::secret::{Secret, declassify};
 
 /// A recipient whom SSVs are often encapsulated to: an identity b under a KMS Public Key Z.
 ///
-/// At its first encapsulation it is prepared for all that follow, with a table of \[b\]P + Z of some 400 KB, which
+/// At its first encapsulation it is prepared for all that follow, with a table of \[b\]P + Z of 240 KB, which
 /// copies share.
 #[derive(Clone)]
 pub struct EncapsulationKey {
@@ -71,7 +71,7 @@ impl EncapsulationKey {
     }
 
     fn table(&self) -> &dyn FixedPoint {
-        &**self.table.get_or_init(|| Box::new(fixed::prepare(&EdwardsPoint::from(&self.point), Size::Quarter)))
+        &**self.table.get_or_init(|| Box::new(fixed::prepare(&EdwardsPoint::from(&self.point), Size::Small)))
     }
 }
 
