@@ -168,6 +168,8 @@ fn errors_name_the_problem() {
     files.fails(DISTRIBUTE, "pass --save-key FILE");
     files.fails(&format!("{EXTRACT} nothing.mikey"), "is neither a file that can be read");
     files.fails(&format!("{EXTRACT} m.mikey --at yesterday"), "2026-11-21T08:30:00Z");
+    files.fails(&format!("{EXTRACT} m.mikey --at 2020-01-01T00:00:00Z"), "pass --at or --window");
+    files.fails(&format!("{EXTRACT} 00"), "mikey-sakke inspect");
     files.fails("distribute --certificate kms.json --keys alice.json --to bob --purpose 16", "16 is not in 0..16");
     files.run("inspect 00").failure().stdout(contains("malformed at octet 0"));
     files.fails("speed --seconds 0", "from 0.01 to 3600");

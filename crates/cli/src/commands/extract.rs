@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
+use mikey_sakke::Error;
+use mikey_sakke::error::Refusal;
 use mikey_sakke::imessage::{Policy, Responder};
 
 use crate::moment::Moment;
@@ -47,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for path in &arguments.trust {
         responder.trust(files::read_certificate(path)?);
     }
-    let key = responder.extract(&message, Moment::or_now(arguments.at)?)?;
+    let key = responder.extract(&message, Moment::or_now(arguments.at)?).map_err(advise)?;
     files::write_bundle(&arguments.out, arguments.force, key.id, &key.rand, key.key.expose())?;
     println!(
         "{}: key {} of purpose {}, from {}, sent {}",
@@ -58,4 +61,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Moment(key.timestamp)
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// What to do about a refusal, where something can be done here.
+fn advise(error: Error) -> anyhow::Error {
+    let advice = match &error {
+        Error::Refused(Refusal::Stale) => "set the clock, or pass --at or --window",
+        Error::Refused(Refusal::UntrustedKms) => "pass --trust with the certificate of the KMS if you trust it",
+        Error::Refused(Refusal::KeyPeriod) => "get the keys of the key period that the message was sent in",
+        Error::Refused(Refusal::NotForUs) => "pass --keys with the keys of the user it is for",
+        Error::Decode(_) => "see what is there with `mikey-sakke inspect`",
+        _ => return error.into(),
+    };
+    anyhow!("{error}; {advice}")
 }
