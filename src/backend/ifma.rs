@@ -266,8 +266,14 @@ pub(crate) fn equal(octets: &[u8; LANES], value: u8) -> u8 {
 
 impl Zeroize for Fp8 {
     fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Zeroize for Sum8 {
+    fn zeroize(&mut self) {
         // SAFETY: 160 words that are valid, aligned, and borrowed for as long as this takes.
-        let words = unsafe { core::slice::from_raw_parts_mut((&raw mut self.0.0).cast::<u64>(), LIMBS * LANES) };
+        let words = unsafe { core::slice::from_raw_parts_mut((&raw mut self.0).cast::<u64>(), LIMBS * LANES) };
         words.zeroize();
     }
 }

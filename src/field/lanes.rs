@@ -15,7 +15,7 @@ pub(crate) const MAX_LANES: usize = 8;
 /// one of m values, nm is at most 800, and so is the total over the products that are added up.
 pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// Sums and differences.
-    type Sum: Copy;
+    type Sum: Copy + Zeroize;
     /// Which lanes something applies to; may be secret.
     type Mask: Copy;
 

@@ -8,7 +8,10 @@
 //!
 //! Digits are secret: every entry is read, and one selected by mask. Where the digit is 0 the identity is.
 
+use alloc::vec;
 use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
 
 use super::edwards::EdwardsPoint;
 use super::pf::Pf;
@@ -201,7 +204,7 @@ impl<F: Lanes> PfTable<F> {
 
     /// The powers by scalars, as classes of F_p^2. Group by group for all scalars, as above.
     pub(crate) fn powers(&self, digits: &[SignedDigits]) -> Vec<Fp2<Fp>> {
-        let mut products = alloc::vec![(*F::one().as_sum(), *F::zero().as_sum()); digits.len()];
+        let mut products = Zeroizing::new(vec![(*F::one().as_sum(), *F::zero().as_sum()); digits.len()]);
         for (g, entries) in self.groups.iter().enumerate() {
             for ((a, b), digits) in products.iter_mut().zip(digits) {
                 let selection = Selection::<F, ENTRIES>::new(digits, g, self.groups.len());

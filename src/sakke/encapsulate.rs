@@ -93,7 +93,11 @@ pub(crate) struct Encapsulation {
 /// Encapsulates an SSV to each of several identities, at less cost than one by one. The results are in the order of the
 /// recipients, and each is what [`PublicKey::encapsulate`] gives.
 pub fn encapsulate_batch(recipients: &[(&PublicKey, &Uid)], ssv: &Ssv) -> Vec<Result<Encapsulated, UsageError>> {
-    let mut all = Unfinished { r: Zeroizing::default(), points: Zeroizing::default() };
+    // With room for all: what grows leaves copies behind.
+    let mut all = Unfinished {
+        r: Zeroizing::new(Vec::with_capacity(recipients.len())),
+        points: Zeroizing::new(Vec::with_capacity(recipients.len())),
+    };
     for recipients in recipients.chunk_by(|(one, _), (next, _)| one.is_copy_of(next)) {
         if let Some((public_key, _)) = recipients.first() {
             let mut unfinished = public_key.begin(recipients, ssv);
