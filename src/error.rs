@@ -232,6 +232,10 @@ pub enum UsageError {
     KeyPeriod,
     /// A modulus or an output length is outside the range of the function.
     Range,
+    /// The certificate of a KMS is revoked, or not valid at this time.
+    Certificate,
+    /// Two certificates of a KMS are valid at the same time.
+    CertificateOverlap,
 }
 
 impl fmt::Display for UsageError {
@@ -245,6 +249,8 @@ impl fmt::Display for UsageError {
             Self::UidFormat => "the identifier format does not fit",
             Self::KeyPeriod => "no keys are held for the key period of this time",
             Self::Range => "a length or modulus is out of range",
+            Self::Certificate => "the KMS certificate is revoked or not valid at this time",
+            Self::CertificateOverlap => "another certificate of this KMS is valid at the same time",
         })
     }
 }

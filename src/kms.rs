@@ -5,85 +5,25 @@
 //!
 //! In the terms of SEAL (TS 33.434) this is what an SKM-S does; the transport is elsewhere.
 
+mod certificate;
+mod trust;
+
 use alloc::sync::Arc;
 use core::fmt;
 
 use rand_core::TryCryptoRng;
 
-use crate::eccsi::{Kpak, Ksak, SigningKey, SigningPair};
+use crate::eccsi::{Ksak, SigningKey, SigningPair};
+use crate::error::Error;
 #[cfg(doc)]
 use crate::error::KeyMaterialError;
-use crate::error::{Error, UsageError};
-use crate::identity::{KeyPeriod, Uid, UidFormat, Uri};
-use crate::sakke::{MasterSecret, PublicKey, ReceiverKey, Rsk};
-use crate::time::Timestamp;
+#[cfg(doc)]
+use crate::error::UsageError;
+use crate::identity::{KeyPeriod, UidFormat, Uri};
+use crate::sakke::{MasterSecret, ReceiverKey, Rsk};
 
-/// What everyone may know of a key management server, and what its users trust.
-///
-/// It must arrive over an authenticated channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KmsCertificate {
-    kms_uri: Uri,
-    uid_format: UidFormat,
-    public_key: PublicKey,
-    kpak: Kpak,
-}
-
-impl KmsCertificate {
-    /// A certificate from its parts, checked: `public_key` is Z in 257 octets, `kpak` KPAK in 65, both 04, x, y.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyMaterialError::PublicKey`], [`KeyMaterialError::Kpak`], or [`UsageError::UidFormat`] for key periods of
-    /// impossible length or offset.
-    pub fn new(kms_uri: Uri, uid_format: UidFormat, public_key: &[u8], kpak: &[u8]) -> Result<Self, Error> {
-        if !uid_format.is_valid() {
-            return Err(UsageError::UidFormat.into());
-        }
-        let public_key = PublicKey::from_octets(public_key)?;
-        let kpak = Kpak::from_octets(kpak)?;
-        Ok(Self { kms_uri, uid_format, public_key, kpak })
-    }
-
-    /// The URI of the KMS.
-    pub const fn kms_uri(&self) -> &Uri {
-        &self.kms_uri
-    }
-
-    /// How the KMS forms UIDs and key periods.
-    pub const fn uid_format(&self) -> UidFormat {
-        self.uid_format
-    }
-
-    /// Z, to which SSVs are encapsulated.
-    pub const fn public_key(&self) -> &PublicKey {
-        &self.public_key
-    }
-
-    /// KPAK, under which signatures are verified.
-    pub const fn kpak(&self) -> &Kpak {
-        &self.kpak
-    }
-
-    /// The UID of a user of this KMS in a key period.
-    ///
-    /// # Errors
-    ///
-    /// [`UsageError::UidFormat`] if URI or period do not fit the format.
-    pub fn uid(&self, user: &Uri, period: KeyPeriod) -> Result<Uid, UsageError> {
-        self.uid_format.uid(user, &self.kms_uri, period)
-    }
-
-    /// The UID of a user of this KMS at an instant.
-    ///
-    /// # Errors
-    ///
-    /// [`UsageError::UidFormat`] if the URI does not fit the format, [`UsageError::Time`] if the instant has no key
-    /// period.
-    pub fn uid_at(&self, user: &Uri, at: Timestamp) -> Result<Uid, UsageError> {
-        self.uid(user, self.uid_format.period_at(at)?)
-    }
-}
+pub use certificate::{KmsCertificate, Validity};
+pub use trust::TrustedCertificates;
 
 /// A key management server: the master secrets of a security domain.
 #[derive(Debug)]
@@ -109,11 +49,7 @@ impl Kms {
     ///
     /// [`UsageError::UidFormat`] for impossible key periods.
     pub fn new(kms_uri: Uri, uid_format: UidFormat, ksak: Ksak, master_secret: MasterSecret) -> Result<Self, Error> {
-        if !uid_format.is_valid() {
-            return Err(UsageError::UidFormat.into());
-        }
-        let certificate =
-            KmsCertificate { kms_uri, uid_format, public_key: master_secret.public_key(), kpak: ksak.kpak() };
+        let certificate = KmsCertificate::from_keys(kms_uri, uid_format, master_secret.public_key(), ksak.kpak())?;
         Ok(Self { certificate: Arc::new(certificate), ksak, master_secret })
     }
 
@@ -181,8 +117,8 @@ impl UserKeys {
     pub fn import(certificate: &Arc<KmsCertificate>, key_set: &KeySet) -> Result<Self, Error> {
         let KeySet { user, period, rsk, signing } = key_set;
         let uid = certificate.uid(user, *period)?;
-        let signing = SigningKey::import(&certificate.kpak, &uid, signing.ssk.expose(), &signing.pvt)?;
-        let receiver = ReceiverKey::import(&certificate.public_key, &uid, rsk.expose())?;
+        let signing = SigningKey::import(certificate.kpak(), &uid, signing.ssk.expose(), &signing.pvt)?;
+        let receiver = ReceiverKey::import(certificate.public_key(), &uid, rsk.expose())?;
         Ok(Self { certificate: certificate.clone(), user: user.clone(), period: *period, receiver, signing })
     }
 
