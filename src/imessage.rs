@@ -39,6 +39,8 @@ mod initiator;
 mod key;
 mod key_parameters;
 mod open;
+#[cfg(feature = "rayon")]
+mod parallel;
 mod replay;
 mod responder;
 

@@ -51,6 +51,10 @@ struct Domain {
 static DOMAIN: LazyLock<Domain> = LazyLock::new(|| domain("kms.example.org"));
 static OTHER: LazyLock<Domain> = LazyLock::new(|| domain("kms.example.net"));
 
+/// A KMS whose users have telephone numbers.
+static MONTHS: LazyLock<Kms> =
+    LazyLock::new(|| Kms::generate(uri("kms.example.net"), UidFormat::Monthly, &mut SysRng).unwrap());
+
 fn domain(name: &str) -> Domain {
     let kms = Kms::generate(uri(name), HASHED, &mut SysRng).unwrap();
     let [alice, bob] =
@@ -410,8 +414,7 @@ fn an_unexpected_purpose_is_refused_last() {
 fn each_member_of_a_group_has_a_message_or_an_error_of_his_own() {
     let mut recipients: Vec<_> = (0..6).map(|i| DOMAIN.recipient(&format!("sip:member{i}@example.org"))).collect();
     recipients.insert(3, DOMAIN.to_bob());
-    let months = Kms::generate(uri("kms.example.net"), UidFormat::Monthly, &mut SysRng).unwrap();
-    recipients[1].certificate = months.certificate().clone(); // has no UIDs for sip URIs
+    recipients[1].certificate = MONTHS.certificate().clone(); // has no UIDs for sip URIs
     let bundle = bundle();
     let initiator = Initiator::new(DOMAIN.alice.clone());
     let messages: Vec<_> = initiator.distribute_to_group(&bundle, &recipients, now(), &mut SysRng).collect();
@@ -429,6 +432,43 @@ fn each_member_of_a_group_has_a_message_or_an_error_of_his_own() {
     assert_eq!(stamps.len(), 6);
     assert_eq!(DOMAIN.extract(messages[3].as_ref().unwrap(), Policy::default()).unwrap().key, *bundle.key());
     assert_refused(DOMAIN.extract(messages[0].as_ref().unwrap(), Policy::default()), Refusal::NotForUs);
+}
+
+#[cfg(feature = "rayon")]
+#[test]
+fn several_threads_make_the_messages_that_one_makes() {
+    use rayon::iter::ParallelIterator;
+
+    let initiator = Initiator::new(DOMAIN.alice.clone());
+    let bundle = bundle();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    for members in [0, 1, 7, 3 * Initiator::BATCH + 1] {
+        let member = |i| DOMAIN.recipient(&format!("sip:member{i}@example.org"));
+        let mut recipients: Vec<_> = (0..members).map(member).collect();
+        if let [_, outsider, .., bob] = &mut recipients[..] {
+            outsider.certificate = MONTHS.certificate().clone(); // has no UIDs for sip URIs
+            *bob = DOMAIN.to_bob();
+        }
+        let one: Vec<_> = initiator.distribute_to_group(&bundle, &recipients, now(), &mut SysRng).collect();
+        let several: Vec<_> =
+            pool.install(|| initiator.par_distribute_to_group(&bundle, &recipients, now(), &mut SysRng).collect());
+        // All is determined but the signatures.
+        let signed = |message: &Result<Vec<u8>, Error>| {
+            message.clone().map(|octets| octets[..octets.len() - SIGNATURE_OCTETS].to_vec())
+        };
+        assert_eq!(several.iter().map(signed).collect::<Vec<_>>(), one.iter().map(signed).collect::<Vec<_>>());
+        let r = |octets: &Vec<u8>| octets[octets.len() - SIGNATURE_OCTETS..][..32].to_vec();
+        let valid = several.iter().flatten().count();
+        assert_eq!(several.iter().chain(&one).flatten().map(r).collect::<BTreeSet<_>>().len(), 2 * valid);
+        if members > 1 {
+            assert_eq!((valid, &several[1]), (members - 1, &Err(Error::Usage(UsageError::UidFormat))));
+            let last = several.last().unwrap().as_ref().unwrap();
+            assert_eq!(DOMAIN.extract(last, Policy::default()).unwrap().key, *bundle.key());
+        }
+    }
+    let failed: Vec<_> =
+        initiator.par_distribute_to_group(&bundle, &[(); 9].map(|()| DOMAIN.to_bob()), now(), &mut Broken).collect();
+    assert_eq!(failed, vec![Err(Error::Random); 9]);
 }
 
 #[test]
@@ -463,30 +503,37 @@ fn an_sk_id_is_a_purpose_and_28_random_bits() {
     assert_eq!(SkId::generate(16, &mut SysRng), Err(Error::Usage(UsageError::FieldLength)));
 }
 
+/// A random source that fails.
+struct Broken;
+
+#[derive(Debug)]
+struct Failure;
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("broken")
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl rand_core::TryRng for Broken {
+    type Error = Failure;
+    fn try_next_u32(&mut self) -> Result<u32, Failure> {
+        Err(Failure)
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Failure> {
+        Err(Failure)
+    }
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Failure> {
+        Err(Failure)
+    }
+}
+
+impl rand_core::TryCryptoRng for Broken {}
+
 #[test]
 fn a_failing_random_source_is_an_error() {
-    struct Broken;
-    #[derive(Debug)]
-    struct Failure;
-    impl std::fmt::Display for Failure {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("broken")
-        }
-    }
-    impl std::error::Error for Failure {}
-    impl rand_core::TryRng for Broken {
-        type Error = Failure;
-        fn try_next_u32(&mut self) -> Result<u32, Failure> {
-            Err(Failure)
-        }
-        fn try_next_u64(&mut self) -> Result<u64, Failure> {
-            Err(Failure)
-        }
-        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Failure> {
-            Err(Failure)
-        }
-    }
-    impl rand_core::TryCryptoRng for Broken {}
     assert_eq!(Kms::generate(uri("kms.example.org"), HASHED, &mut Broken).unwrap_err(), Error::Random);
     assert_eq!(KeyBundle::generate(0, &mut Broken).unwrap_err(), Error::Random);
     let bundle = KeyBundle::new(Ssv::new([1; 16]), SkId::from_octets([2; 4]), [3; 16]);

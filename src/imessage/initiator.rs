@@ -77,44 +77,18 @@ impl Initiator {
         at: Timestamp,
         rng: &'a mut R,
     ) -> impl Iterator<Item = Result<Vec<u8>, Error>> + use<'a, R> {
-        let stamps = self.keys_at(at).and_then(|keys| Ok((keys, first_stamp(keys, recipients.len(), at)?)));
-        recipients.chunks(Self::BATCH).enumerate().flat_map(move |(number, batch)| match stamps {
-            Ok((keys, first)) => {
-                let first = first.offset_ticks((number * Self::BATCH) as i64);
-                self.distribute_batch(keys, bundle, batch, first, rng)
-            }
-            Err(error) => vec![Err(error.into()); batch.len()],
-        })
+        let group = self.group(bundle, recipients.len(), at);
+        let batches = recipients.chunks(Self::BATCH).enumerate();
+        batches.flat_map(move |(number, batch)| group.messages(number * Self::BATCH, batch, rng))
     }
 
     /// How many messages are made at a time.
     pub const BATCH: usize = 64;
 
-    /// A message for each recipient, the first stamped with the instant given.
-    fn distribute_batch<R: TryCryptoRng + ?Sized>(
-        &self,
-        keys: &UserKeys,
-        bundle: &KeyBundle,
-        recipients: &[Recipient],
-        first: Timestamp,
-        rng: &mut R,
-    ) -> Vec<Result<Vec<u8>, Error>> {
-        let stamps = |index: usize| first.offset_ticks(index as i64);
-        let uids: Vec<Result<Uid, UsageError>> = recipients
-            .iter()
-            .enumerate()
-            .map(|(index, recipient)| recipient.certificate.uid_at(&recipient.user, stamps(index)))
-            .collect();
-        let with_uid = recipients
-            .iter()
-            .zip(&uids)
-            .filter_map(|(recipient, uid)| uid.as_ref().ok().map(|uid| (recipient.certificate.public_key(), uid)));
-        let mut encapsulated = encapsulate_batch(&with_uid.collect::<Vec<_>>(), bundle.key()).into_iter();
-        let message = |(index, (recipient, uid)): (usize, (&Recipient, Result<Uid, UsageError>))| {
-            let encapsulated = uid.and_then(|_| encapsulated.next().unwrap_or(Err(UsageError::Range)))?;
-            sign(keys, bundle, recipient, &encapsulated, stamps(index), rng)
-        };
-        recipients.iter().zip(uids).enumerate().map(message).collect()
+    /// What the messages to so many members of a group have in common.
+    pub(super) fn group<'a>(&'a self, bundle: &'a KeyBundle, members: usize, at: Timestamp) -> Group<'a> {
+        let stamps = self.keys_at(at).and_then(|keys| Ok((keys.as_ref(), first_stamp(keys, members, at)?)));
+        Group { bundle, stamps }
     }
 
     /// The keys of the key period that an instant falls in.
@@ -123,6 +97,45 @@ impl Initiator {
             keys.certificate().uid_format().period_at(at).is_ok_and(|period| period == keys.period())
         };
         self.keys.iter().find(in_period).ok_or(UsageError::KeyPeriod)
+    }
+}
+
+/// What the messages to a group have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Group<'a> {
+    bundle: &'a KeyBundle,
+    /// The keys that sign, and the first timestamp.
+    stamps: Result<(&'a UserKeys, Timestamp), UsageError>,
+}
+
+impl Group<'_> {
+    /// A message for each of some recipients, the first of whom is the member at `position`.
+    pub(super) fn messages<R: TryCryptoRng + ?Sized>(
+        &self,
+        position: usize,
+        recipients: &[Recipient],
+        rng: &mut R,
+    ) -> Vec<Result<Vec<u8>, Error>> {
+        let (keys, first) = match self.stamps {
+            Ok(stamps) => stamps,
+            Err(error) => return vec![Err(error.into()); recipients.len()],
+        };
+        let stamp = |index: usize| first.offset_ticks((position + index) as i64);
+        let uids: Vec<Result<Uid, UsageError>> = recipients
+            .iter()
+            .enumerate()
+            .map(|(index, recipient)| recipient.certificate.uid_at(&recipient.user, stamp(index)))
+            .collect();
+        let with_uid = recipients
+            .iter()
+            .zip(&uids)
+            .filter_map(|(recipient, uid)| uid.as_ref().ok().map(|uid| (recipient.certificate.public_key(), uid)));
+        let mut encapsulated = encapsulate_batch(&with_uid.collect::<Vec<_>>(), self.bundle.key()).into_iter();
+        let message = |(index, (recipient, uid)): (usize, (&Recipient, Result<Uid, UsageError>))| {
+            let encapsulated = uid.and_then(|_| encapsulated.next().unwrap_or(Err(UsageError::Range)))?;
+            sign(keys, self.bundle, recipient, &encapsulated, stamp(index), rng)
+        };
+        recipients.iter().zip(uids).enumerate().map(message).collect()
     }
 }
 
