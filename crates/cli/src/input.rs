@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use mikey_sakke::identity::Uri;
 
 /// The most octets that are read: far more than any message has.
 const LIMIT: u64 = 1 << 20;
@@ -31,6 +33,16 @@ pub(crate) fn message(argument: &str) -> anyhow::Result<Vec<u8>> {
     }
     let text = std::str::from_utf8(&octets).ok().and_then(from_text);
     Ok(text.unwrap_or(octets))
+}
+
+/// The URIs in a file, one on each line; empty lines do not count.
+pub(crate) fn uris(path: &Path) -> anyhow::Result<Vec<Uri>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    let uri = |(line, number): (&str, u32)| {
+        Uri::parse(line.trim()).with_context(|| format!("{}, line {number}", path.display()))
+    };
+    lines.map(uri).collect()
 }
 
 /// Hexadecimal, with or without separators; base64; or base64 behind `mikey`, as in the key-mgmt attribute of SDP

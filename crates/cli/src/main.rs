@@ -4,6 +4,7 @@ mod commands;
 mod files;
 mod input;
 mod moment;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -31,7 +32,7 @@ enum Command {
     /// Acts as a key management server
     #[command(subcommand)]
     Kms(kms::Command),
-    /// Makes a message that carries a key to another user
+    /// Makes a message that carries a key to another user, or one for each member of a group
     Distribute(distribute::Arguments),
     /// Takes the key out of a message
     Extract(extract::Arguments),

@@ -75,6 +75,34 @@ fn a_key_travels_through_files() {
 }
 
 #[test]
+fn a_key_goes_to_the_members_of_a_group() {
+    let files = Files::new();
+    let members = ["sip:bob@example.org", "sip:carol@example.org", "tel:+447700900123"];
+    fs::write(files.path("members.txt"), format!("{}\r\n\n{}\n{}", members[0], members[1], members[2])).unwrap();
+    let group = "distribute --certificate kms.json --keys alice.json --members members.txt";
+    let sent = files.run(&format!("{group} --threads 2 --save-key key.json")).success().get_output().stdout.clone();
+    let sent = String::from_utf8(sent).unwrap();
+    let (uris, messages): (Vec<_>, Vec<_>) = sent.lines().map(|line| line.split_once(' ').unwrap()).unzip();
+    assert_eq!(uris, members);
+    files.run(&format!("{EXTRACT} {}", messages[0])).success();
+    assert_eq!(files.read("received.json"), files.read("key.json"));
+    files.fails(&format!("{EXTRACT} --force {}", messages[1]), "for another responder");
+
+    // Who cannot have a message does not keep the others from theirs.
+    files.run("kms init --uri kms.example.net --monthly --out months.json").success();
+    files.run("kms certificate --master months.json --out to.json").success();
+    let sent = files.run(&format!("{group} --key key.json --to-certificate to.json")).failure();
+    sent.stdout(starts_with("tel:+447700900123 ")).stderr(contains("no message for sip:carol@example.org"));
+
+    files.fails(&format!("{group} --key key.json --threads 0"), "0 is not in 1..=1024");
+    files.fails(&format!("{group} --key key.json --to sip:bob@example.org"), "cannot be used with");
+    files.fails(&format!("{group} --key key.json --out m.mikey"), "cannot be used with");
+    files.fails("distribute --certificate kms.json --keys alice.json --key key.json", "--to <TO>");
+    files.replace("members.txt", "sip:carol", "Sip:carol");
+    files.fails(&format!("{group} --key key.json"), "members.txt, line 3");
+}
+
+#[test]
 fn keys_can_be_bound_to_months_and_telephone_numbers() {
     let files = Files(TempDir::new().unwrap());
     files.run("kms init --uri kms.example.org --monthly --out master.json").success();

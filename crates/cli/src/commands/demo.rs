@@ -12,15 +12,20 @@ use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::imessage::{DistributedKey, Initiator, KeyBundle, Policy, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::time::Timestamp;
+use rayon::ThreadPool;
+use rayon::iter::ParallelIterator;
 
 use super::inspect;
 use crate::moment::Moment;
+use crate::threads::Threads;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Also distribute one group key to this many members, and show the rate
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     members: Option<u32>,
+    #[command(flatten)]
+    threads: Threads,
 }
 
 /// The purpose in the SK-ID of the demonstrated key. SEAL has assigned none so far.
@@ -66,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     });
 
     if let Some(members) = arguments.members {
-        distribute_to_group(&cast, members, now, &mut checks)?;
+        distribute_to_group(&cast, members, now, &arguments.threads.pool()?, &mut checks)?;
     }
     println!();
     Ok(checks.conclude())
@@ -115,7 +120,13 @@ impl Cast {
     }
 }
 
-fn distribute_to_group(cast: &Cast, members: u32, now: Timestamp, checks: &mut Checks) -> anyhow::Result<()> {
+fn distribute_to_group(
+    cast: &Cast,
+    members: u32,
+    now: Timestamp,
+    pool: &ThreadPool,
+    checks: &mut Checks,
+) -> anyhow::Result<()> {
     println!("\nOne key to a group of {members}");
     let mut recipients = vec![cast.recipient(&cast.bob)];
     for number in 2..=members {
@@ -128,18 +139,21 @@ fn distribute_to_group(cast: &Cast, members: u32, now: Timestamp, checks: &mut C
 
     let alice = cast.alice();
     let start = Instant::now();
-    let mut first = None;
-    let mut failed = 0;
-    for message in alice.distribute_to_group(&bundle, &recipients, now, &mut SysRng) {
-        match message {
-            Ok(message) => first = first.or(Some(message)),
-            Err(_) => failed += 1,
-        }
-        bar.inc(1);
-    }
+    // How many failed, and the first of those that did not.
+    let (failed, first) = pool.install(|| {
+        alice
+            .par_distribute_to_group(&bundle, &recipients, now, &mut SysRng)
+            .inspect(|_| bar.inc(1))
+            .map(|message| (u32::from(message.is_err()), message.ok()))
+            .reduce(|| (0, None), |(failed, first), (more, next)| (failed + more, first.or(next)))
+    });
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
-    println!("  {members} messages in {seconds:.2} s: {:.0} per second on one core", f64::from(members) / seconds);
+    println!(
+        "  {members} messages in {seconds:.2} s: {:.0} per second on {} threads",
+        f64::from(members) / seconds,
+        pool.current_num_threads()
+    );
     checks.see("every member has a message", failed == 0);
     let received = first.map(|message| cast.responder(&cast.bob).extract(&message, now));
     checks.see(

@@ -1,6 +1,6 @@
 //! `mikey-sakke distribute`
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,9 +11,12 @@ use base64::engine::general_purpose::STANDARD;
 use getrandom::SysRng;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::imessage::{Initiator, KeyBundle, Recipient};
+use rayon::iter::ParallelIterator;
 
 use crate::files;
+use crate::input;
 use crate::moment::Moment;
+use crate::threads::Threads;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -24,9 +27,15 @@ pub(crate) struct Arguments {
     #[arg(long)]
     keys: PathBuf,
     /// URI of the recipient
-    #[arg(long)]
-    to: Uri,
-    /// File with the certificate of the recipient's KMS, if it is another one
+    #[arg(long, required_unless_present = "members")]
+    to: Option<Uri>,
+    /// File with the URIs of the members of a group, one on each line, for a message to each of them: standard output then
+    /// has a line with URI and message in base64 for each
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "out"])]
+    members: Option<PathBuf>,
+    #[command(flatten)]
+    threads: Threads,
+    /// File with the certificate of the KMS of those who receive, if it is another one
     #[arg(long)]
     to_certificate: Option<PathBuf>,
     /// File with the key to distribute, as written by --save-key or extract; a new key if none is given
@@ -52,13 +61,16 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let certificate = files::read_certificate(&arguments.certificate)?;
     let keys = files::read_user_keys(&arguments.keys, &certificate)?;
-    let recipient = Recipient {
-        user: arguments.to.clone(),
-        certificate: match &arguments.to_certificate {
-            Some(path) => files::read_certificate(path)?,
-            None => certificate,
-        },
+    let their_certificate = match &arguments.to_certificate {
+        Some(path) => files::read_certificate(path)?,
+        None => certificate,
     };
+    let users = match &arguments.members {
+        Some(path) => input::uris(path)?,
+        None => arguments.to.iter().cloned().collect(),
+    };
+    let recipients: Vec<Recipient> =
+        users.into_iter().map(|user| Recipient { user, certificate: their_certificate.clone() }).collect();
     if arguments.key.is_none() && arguments.save_key.is_none() {
         bail!("a new key is of no use unless you keep it; pass --save-key FILE, or --key FILE for one you have");
     }
@@ -67,17 +79,36 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => KeyBundle::generate(arguments.purpose, &mut SysRng)?,
     };
     let at = Moment::or_now(arguments.at)?;
-    let message = Initiator::new(Arc::new(keys)).distribute(&bundle, &recipient, at, &mut SysRng)?;
+    let initiator = Initiator::new(Arc::new(keys));
+    let messages: Vec<_> = arguments
+        .threads
+        .pool()?
+        .install(|| initiator.par_distribute_to_group(&bundle, &recipients, at, &mut SysRng).collect());
+    if let ([Err(error)], None) = (&messages[..], &arguments.members) {
+        return Err(error.clone().into());
+    }
 
     if let Some(path) = &arguments.save_key {
         files::write_bundle(path, arguments.force, bundle.id(), bundle.rand(), bundle.key().expose())?;
     }
-    match &arguments.out {
-        Some(path) => {
-            files::write(path, files::Access::Everyone, arguments.force, &message)?;
-            eprintln!("{}: key {} for {}", path.display(), bundle.id(), recipient.user);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut failed = false;
+    for (recipient, message) in recipients.iter().zip(messages) {
+        match (message, &arguments.out) {
+            (Err(error), _) => {
+                eprintln!("error: no message for {}: {error}", recipient.user);
+                failed = true;
+            }
+            (Ok(message), Some(path)) => {
+                files::write(path, files::Access::Everyone, arguments.force, &message)?;
+                eprintln!("{}: key {} for {}", path.display(), bundle.id(), recipient.user);
+            }
+            (Ok(message), None) if arguments.members.is_some() => {
+                writeln!(out, "{} {}", recipient.user, STANDARD.encode(&message))?;
+            }
+            (Ok(message), None) => writeln!(out, "{}", STANDARD.encode(&message))?,
         }
-        None => writeln!(std::io::stdout(), "{}", STANDARD.encode(&message))?,
     }
-    Ok(ExitCode::SUCCESS)
+    out.flush()?;
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
