@@ -92,6 +92,13 @@ fn compute() -> Outputs {
             Err(error) => assert_eq!(Err(error), encapsulated[index], "identity {index}, prepared"),
         }
     }
+    let prepared: Vec<EncapsulationKey> =
+        recipients.iter().flat_map(|(key, identity)| EncapsulationKey::new(key, identity)).collect();
+    let expected: Vec<_> = encapsulated.iter().filter(|result| result.is_ok()).copied().collect();
+    for length in LENGTHS.map(|length| length.min(prepared.len())) {
+        let prepared: Vec<_> = prepared[..length].iter().collect();
+        assert_eq!(EncapsulationKey::encapsulate_batch(&prepared, &ssv), expected[..length], "{length} prepared");
+    }
     let receiver = ReceiverKey::import(&public_keys[0], &identities[0], rsks[0].as_ref().unwrap().expose()).unwrap();
     assert_eq!(receiver.decapsulate(encapsulated[0].as_ref().unwrap()).unwrap(), ssv);
     Outputs { encapsulated, rsks }

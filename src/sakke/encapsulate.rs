@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -59,10 +58,26 @@ impl EncapsulationKey {
         self.encapsulate_with_intermediates(ssv).map(|result| result.encapsulated)
     }
 
+    /// Encapsulates an SSV to each of several recipients, at less cost than one by one. The results are in the order of the
+    /// recipients, and each is what [`EncapsulationKey::encapsulate`] gives.
+    pub fn encapsulate_batch(recipients: &[&Self], ssv: &Ssv) -> Vec<Result<Encapsulated, UsageError>> {
+        let results = Self::batch_with_intermediates(recipients, ssv).into_iter();
+        results.map(|result| result.map(|result| result.encapsulated)).collect()
+    }
+
     pub(crate) fn encapsulate_with_intermediates(&self, ssv: &Ssv) -> Result<Encapsulation, UsageError> {
-        let r = Zeroizing::new(vec![hash::to_scalar(ssv, &self.identity)]);
-        let points = Zeroizing::new(self.table().multiply(&r));
-        Unfinished { r, points }.finish(ssv).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
+        Self::batch_with_intermediates(&[self], ssv).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
+    }
+
+    fn batch_with_intermediates(recipients: &[&Self], ssv: &Ssv) -> Vec<Result<Encapsulation, UsageError>> {
+        let r = recipients.iter().map(|recipient| hash::to_scalar(ssv, &recipient.identity));
+        let r = Zeroizing::new(r.collect::<Vec<_>>());
+        // With room for all: what grows leaves copies behind.
+        let mut points = Zeroizing::new(Vec::with_capacity(recipients.len()));
+        for (recipient, r) in recipients.iter().zip(r.iter()) {
+            points.append(&mut Zeroizing::new(recipient.multiply(core::slice::from_ref(r))));
+        }
+        Unfinished { r, points }.finish(ssv)
     }
 
     /// \[r\](\[b\]P + Z) for each r.

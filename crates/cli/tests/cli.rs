@@ -289,6 +289,7 @@ fn speed_reports_every_operation() {
             "sakke-encapsulate",
             "sakke-encapsulate-batch",
             "sakke-encapsulate-prepared",
+            "sakke-encapsulate-prepared-batch",
             "sakke-decapsulate",
             "sakke-decapsulate-batch",
             "sakke-validate-rsk",

@@ -149,11 +149,8 @@ fn distribute_to_group(
     });
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
-    println!(
-        "  {members} messages in {seconds:.2} s: {:.0} per second on {} threads",
-        f64::from(members) / seconds,
-        pool.current_num_threads()
-    );
+    let rate = f64::from(members) / seconds;
+    println!("  {members} messages in {seconds:.2} s: {rate:.0} per second, threads: {}", pool.current_num_threads());
     checks.see("every member has a message", failed == 0);
     let received = first.map(|message| cast.responder(&cast.bob).extract(&message, now));
     checks.see(

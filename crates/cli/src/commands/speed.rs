@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let calls_per_second = measure(time, &mut *prepare()?)?;
         let measurement = Measurement { op, ops_per_second: f64::from(per_call) * calls_per_second, backend };
         if !arguments.json {
-            println!("{:<28}{:>12.1} operations per second", op, measurement.ops_per_second);
+            println!("{:<34}{:>12.1} operations per second", op, measurement.ops_per_second);
         }
         measurements.push(measurement);
     }
@@ -89,10 +89,11 @@ type Operation = Box<dyn FnMut() -> anyhow::Result<()>>;
 type Prepare = fn() -> anyhow::Result<Operation>;
 
 /// Names, operations per call, and what prepares the calls.
-const OPERATIONS: [(&str, u32, Prepare); 13] = [
+const OPERATIONS: [(&str, u32, Prepare); 14] = [
     ("sakke-encapsulate", 1, sakke_encapsulate),
     ("sakke-encapsulate-batch", BATCH, sakke_encapsulate_batch),
     ("sakke-encapsulate-prepared", 1, sakke_encapsulate_prepared),
+    ("sakke-encapsulate-prepared-batch", BATCH, sakke_encapsulate_prepared_batch),
     ("sakke-decapsulate", 1, sakke_decapsulate),
     ("sakke-decapsulate-batch", BATCH, sakke_decapsulate_batch),
     ("sakke-validate-rsk", 1, sakke_validate_rsk),
@@ -160,6 +161,18 @@ fn sakke_encapsulate_prepared() -> anyhow::Result<Operation> {
     let key = EncapsulationKey::new(&MasterSecret::generate(&mut SysRng)?.public_key(), &counter.identity()?)?;
     Ok(Box::new(move || {
         black_box(key.encapsulate(&counter.ssv())?);
+        Ok(())
+    }))
+}
+
+fn sakke_encapsulate_prepared_batch() -> anyhow::Result<Operation> {
+    let public_key = MasterSecret::generate(&mut SysRng)?.public_key();
+    let mut counter = Counter(0);
+    let recipients = counter.identities()?;
+    let recipients = all(recipients.iter().map(|identity| EncapsulationKey::new(&public_key, identity)))?;
+    Ok(Box::new(move || {
+        let recipients: Vec<&EncapsulationKey> = recipients.iter().collect();
+        black_box(all(EncapsulationKey::encapsulate_batch(&recipients, &counter.ssv()))?);
         Ok(())
     }))
 }
