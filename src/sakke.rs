@@ -40,6 +40,7 @@ use crate::group::fixed;
 use crate::identity::Uid;
 use crate::secret::{Secret, declassify};
 
+pub use crate::group::fixed::TableSize;
 pub use encapsulate::{EncapsulationKey, encapsulate_batch};
 pub use public_key::PublicKey;
 pub use receiver::ReceiverKey;

@@ -8,7 +8,7 @@ use mikey_sakke::error::UsageError;
 use mikey_sakke::hazmat::backend::{Backend, current, select};
 use mikey_sakke::identity::Uid;
 use mikey_sakke::sakke::{
-    Encapsulated, EncapsulationKey, MasterSecret, PublicKey, ReceiverKey, Rsk, Ssv, encapsulate_batch,
+    Encapsulated, EncapsulationKey, MasterSecret, PublicKey, ReceiverKey, Rsk, Ssv, TableSize, encapsulate_batch,
 };
 use num_bigint::BigUint;
 
@@ -95,10 +95,26 @@ fn compute() -> Outputs {
     let prepared: Vec<EncapsulationKey> =
         recipients.iter().flat_map(|(key, identity)| EncapsulationKey::new(key, identity)).collect();
     let expected: Vec<_> = encapsulated.iter().filter(|result| result.is_ok()).copied().collect();
-    for length in LENGTHS.map(|length| length.min(prepared.len())) {
-        let prepared: Vec<_> = prepared[..length].iter().collect();
-        assert_eq!(EncapsulationKey::encapsulate_batch(&prepared, &ssv), expected[..length], "{length} prepared");
+    // All of one size, of one but the last, and of all three.
+    use TableSize::{Full, Small, Tiny};
+    for sizes in [&[Small][..], &[Tiny], &[Small, Small, Small, Small, Small, Small, Small, Tiny], &[Full, Tiny, Small]]
+    {
+        let sizes = sizes.iter().cycle();
+        let prepared: Vec<_> =
+            prepared.iter().zip(sizes).map(|(key, size)| key.clone().with_table_size(*size)).collect();
+        for length in LENGTHS.map(|length| length.min(prepared.len())) {
+            let prepared: Vec<_> = prepared[..length].iter().collect();
+            assert_eq!(EncapsulationKey::encapsulate_batch(&prepared, &ssv), expected[..length], "{length} prepared");
+        }
     }
+    for size in [Full, Small, Tiny] {
+        let key = public_keys[0].clone().with_table_size(size);
+        assert_eq!(key.encapsulate(&identities[0], &ssv), encapsulated[0], "{size:?}");
+    }
+    assert_eq!(
+        [Full, Small, Tiny].map(TableSize::octets),
+        if current() == Backend::Portable { [1_259_520, 196_608, 24_576] } else { [1_597_440, 245_760, 30_720] }
+    );
     let receiver = ReceiverKey::import(&public_keys[0], &identities[0], rsks[0].as_ref().unwrap().expose()).unwrap();
     assert_eq!(receiver.decapsulate(encapsulated[0].as_ref().unwrap()).unwrap(), ssv);
     Outputs { encapsulated, rsks }

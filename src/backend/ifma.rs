@@ -26,6 +26,7 @@
 //! make sure that the processor has the features, so that a value is the proof.
 
 mod complex;
+mod transpose;
 
 use core::arch::x86_64::*;
 use core::fmt;

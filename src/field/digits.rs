@@ -43,6 +43,11 @@ impl SignedDigits {
         spread(&self.magnitudes, position, stride)
     }
 
+    /// The sign of one digit.
+    pub(crate) fn sign(&self, position: usize) -> u8 {
+        self.signs.get(position).copied().unwrap_or(0)
+    }
+
     /// The signs of the same digits.
     pub(crate) fn signs(&self, position: usize, stride: usize) -> [u8; MAX_LANES] {
         spread(&self.signs, position, stride)

@@ -38,6 +38,9 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// The element of one lane in all lanes.
     fn spread(&self, lane: usize) -> Self;
 
+    /// Lane i of value j changes places with lane j of value i, for as many of the values as there are lanes.
+    fn transpose(values: &mut [Self; MAX_LANES]);
+
     /// This value as a sum of one.
     fn as_sum(&self) -> &Self::Sum;
 
@@ -100,6 +103,8 @@ impl Lanes for Fp {
     fn spread(&self, _: usize) -> Self {
         *self
     }
+
+    fn transpose(_: &mut [Self; MAX_LANES]) {}
 
     fn as_sum(&self) -> &Self {
         self
@@ -185,6 +190,10 @@ mod ifma {
 
         fn spread(&self, lane: usize) -> Self {
             self.spread(lane)
+        }
+
+        fn transpose(values: &mut [Self; MAX_LANES]) {
+            Self::transpose(values);
         }
 
         fn as_sum(&self) -> &Sum8 {

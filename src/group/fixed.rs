@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::fmt;
 
 use once_cell::race::OnceBox;
@@ -21,7 +22,7 @@ use crate::field::{Fp, Fp2, Lanes, Scalar};
 /// A point with a table of its multiples, which belongs to the backend that was in use when it was made.
 ///
 /// Everything is computed for several scalars at a time, at less cost than one by one, and in constant time.
-pub(crate) trait FixedPoint: Send + Sync + fmt::Debug {
+pub(crate) trait FixedPoint: Any + Send + Sync + fmt::Debug {
     /// \[k\]self.
     fn multiply(&self, k: &[Scalar]) -> Vec<EdwardsPoint<Fp>>;
 
@@ -29,17 +30,49 @@ pub(crate) trait FixedPoint: Send + Sync + fmt::Debug {
     fn multiply_add_generator(&self, k: &[Scalar], l: &[Scalar]) -> Vec<EdwardsPoint<Fp>>;
 }
 
-/// How much memory a table may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Size {
-    /// No doublings: some 1.6 MB.
+/// How much memory the table of a point takes. Time depends on it, results do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableSize {
+    /// The fastest: 1,597,440 octets with the backend `ifma`, 1,259,520 with `portable`.
     Full,
-    /// Digits of 4 bits, four of them to each table: 240 KB.
+    /// 245,760 octets, or 196,608.
     Small,
+    /// 30,720 octets, or 24,576.
+    Tiny,
+}
+
+/// The entries of tables that are not full, for digits of 4 bits.
+const FEW: usize = 8;
+
+impl TableSize {
+    /// The octets of a table of the backend in use.
+    pub fn octets(self) -> usize {
+        match backend::current() {
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+            backend::Backend::Ifma => self.octets_for::<Fp8>(),
+            _ => self.octets_for::<Fp>(),
+        }
+    }
+
+    const fn octets_for<F: Lanes>(self) -> usize {
+        match self {
+            Self::Full => PointTable::<F, ENTRIES>::octets(self.rows()),
+            Self::Small | Self::Tiny => PointTable::<F, FEW>::octets(self.rows()),
+        }
+    }
+
+    /// The digits that share an entry, each of them but one for the price of a doubling for each of its bits.
+    const fn rows(self) -> usize {
+        match self {
+            Self::Full => 1,
+            Self::Small => 4,
+            Self::Tiny => 32,
+        }
+    }
 }
 
 /// Prepares a point.
-pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoint> {
+pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: TableSize) -> Box<dyn FixedPoint> {
     match backend::current() {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
         backend::Backend::Ifma => prepare_for::<Fp8>(point, size),
@@ -47,11 +80,38 @@ pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoin
     }
 }
 
-fn prepare_for<F: HasConstants>(point: &EdwardsPoint<Fp>, size: Size) -> Box<dyn FixedPoint> {
+fn prepare_for<F: HasConstants>(point: &EdwardsPoint<Fp>, size: TableSize) -> Box<dyn FixedPoint> {
     match size {
-        Size::Full => Box::new(PointTable::<F, ENTRIES>::new(point, 1)),
-        Size::Small => Box::new(PointTable::<F, 8>::new(point, 4)),
+        TableSize::Full => Box::new(PointTable::<F, ENTRIES>::new(point, size.rows())),
+        TableSize::Small | TableSize::Tiny => Box::new(PointTable::<F, FEW>::new(point, size.rows())),
     }
+}
+
+/// \[k\]A for each point A and its scalar k.
+pub(crate) fn multiply_each(points: &[&(dyn FixedPoint + 'static)], k: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
+    match backend::current() {
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        backend::Backend::Ifma => multiply_each_for::<Fp8>(points, k),
+        _ => multiply_each_for::<Fp>(points, k),
+    }
+}
+
+/// With a point in each lane where enough of the tables are small ones, otherwise point by point.
+fn multiply_each_for<F: Lanes>(points: &[&(dyn FixedPoint + 'static)], k: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
+    // With room for all: what grows leaves copies behind.
+    let mut products = Vec::with_capacity(points.len());
+    for (points, k) in points.chunks(F::LANES).zip(k.chunks(F::LANES)) {
+        let small = points.iter().filter_map(|point| (*point as &dyn Any).downcast_ref::<PointTable<F, FEW>>());
+        let small: Vec<_> = small.collect();
+        if F::LANES > 1 && PointTable::fit_lanes(&small) {
+            let side_by_side = Zeroizing::new(PointTable::multiply_each(&small, &digits(k, FEW)));
+            products.extend((0..F::LANES).map(|lane| side_by_side.lane(lane)));
+        } else {
+            let product = |(point, k)| only(FixedPoint::multiply(point, core::slice::from_ref(k)));
+            products.extend(points.iter().copied().zip(k).map(product));
+        }
+    }
+    products
 }
 
 /// \[k\]P for each k, in constant time.

@@ -8,6 +8,8 @@
 //!
 //! Digits are secret: every entry is read, and one selected by mask. Where the digit is 0 the identity is.
 
+mod each;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -65,14 +67,19 @@ impl<F: Lanes, const N: usize> Selection<F, N> {
     fn entry(&self, entries: &[F; N], identity: &F) -> F {
         F::select(entries, &self.masks, identity)
     }
+}
 
-    /// -value where the digit is negative, else value.
-    fn signed(&self, value: &F) -> F::Sum {
-        F::choose(&self.negative, &F::subtract(F::zero().as_sum(), value), value.as_sum())
-    }
+/// -value where the mask has the lane, else value.
+fn signed<F: Lanes>(negative: &F::Mask, value: &F) -> F::Sum {
+    F::choose(negative, &F::subtract(F::zero().as_sum(), value), value.as_sum())
 }
 
 impl<F: Lanes, const N: usize> PointTable<F, N> {
+    /// The octets of a table with the given number of rows.
+    pub(crate) const fn octets(rows: usize) -> usize {
+        digits(N).div_ceil(F::LANES * rows) * size_of::<PointGroup<F, N>>()
+    }
+
     /// A table with the given number of rows.
     pub(crate) fn new(point: &EdwardsPoint<Fp>, rows: usize) -> Self {
         let groups = digits(N).div_ceil(F::LANES * rows);
@@ -140,12 +147,25 @@ impl<F: Lanes, const N: usize> PointGroup<F, N> {
 
     /// The sum with the multiples that are selected.
     fn add(&self, sum: &EdwardsPoint<F>, selection: &Selection<F, N>) -> EdwardsPoint<F> {
+        let (minus, plus, t) = self.select(selection);
+        sum.add_selected(&selection.negative, &minus, &plus, &t)
+    }
+
+    /// Y - X, Y + X and XY of the multiple that is selected, whatever its sign.
+    fn select(&self, selection: &Selection<F, N>) -> (F, F, F) {
         let minus = selection.entry(&self.minus, &F::one());
         let plus = selection.entry(&self.plus, &F::one());
         let t = selection.entry(&self.t, &F::zero());
-        // The opposite point has X and XY of the other sign.
-        let swap = |a: &F, b: &F| F::choose(&selection.negative, b.as_sum(), a.as_sum());
-        sum.add_affine(&swap(&minus, &plus), &swap(&plus, &minus), &selection.signed(&t))
+        (minus, plus, t)
+    }
+}
+
+impl<F: Lanes> EdwardsPoint<F> {
+    /// The sum with the affine point of which Y - X, Y + X and XY are given, or where `negative` with its opposite, which has
+    /// X and XY of the other sign.
+    fn add_selected(&self, negative: &F::Mask, minus: &F, plus: &F, t: &F) -> Self {
+        let swap = |a: &F, b: &F| F::choose(negative, b.as_sum(), a.as_sum());
+        self.add_affine(&swap(minus, plus), &swap(plus, minus), &signed(negative, t))
     }
 }
 
@@ -209,7 +229,7 @@ impl<F: Lanes> PfTable<F> {
             for ((a, b), digits) in products.iter_mut().zip(digits) {
                 let selection = Selection::<F, ENTRIES>::new(digits, g, self.groups.len());
                 // (a + ib)(1 + it) = (a - bt) + i(b + at); the inverse of 1 + it is 1 - it.
-                let t = selection.signed(&selection.entry(entries, &F::zero()));
+                let t = signed(&selection.negative, &selection.entry(entries, &F::zero()));
                 let (at, bt) = (F::multiply(a, &t), F::multiply(b, &t));
                 (*a, *b) = (F::subtract(a, &bt), F::add(b, at.as_sum()));
             }

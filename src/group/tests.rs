@@ -42,10 +42,12 @@ fn scalar(k: &BigUint) -> Scalar {
 fn tables(point: &EdwardsPoint<Fp>) -> Vec<Box<dyn FixedPoint>> {
     let mut tables: Vec<Box<dyn FixedPoint>> =
         vec![Box::new(PointTable::<Fp, ENTRIES>::new(point, 1)), Box::new(PointTable::<Fp, 8>::new(point, 4))];
+    tables.push(Box::new(PointTable::<Fp, 8>::new(point, 32)));
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     if Backend::Ifma.is_available() {
         tables.push(Box::new(PointTable::<Fp8, ENTRIES>::new(point, 1)));
         tables.push(Box::new(PointTable::<Fp8, 8>::new(point, 4)));
+        tables.push(Box::new(PointTable::<Fp8, 8>::new(point, 32)));
     }
     tables
 }
@@ -136,6 +138,32 @@ proptest! {
             let sums: Vec<Point> =
                 table.multiply_add_generator(&ks, &ls).iter().map(|sum| plain(&curve, sum)).collect();
             prop_assert_eq!(sums, [base.clone(), expected.clone(), generator.clone()]);
+        }
+    }
+
+    #[test]
+    fn a_point_in_each_lane_agrees_with_the_curve(k in scalars(), l in scalars(), m in scalars(), at in 0..8usize) {
+        let Set1 { curve, generator, .. } = set_1();
+        prop_assume!(!m.is_zero());
+        let bases = [generator.clone(), curve.multiply(&m, &generator)];
+        let points = bases.each_ref().map(|base| EdwardsPoint::from(&point(&curve, base)));
+        // The point with the interesting scalars among seven of another, which has both of them too.
+        let base = |i: usize| usize::from(i == at);
+        let of = |i: usize| if i % 2 == base(i) { &k } else { &l };
+        let expected: Vec<Point> = (0..8).map(|i| curve.multiply(of(i), &bases[base(i)])).collect();
+        let digits: Vec<SignedDigits> = (0..8).map(|i| SignedDigits::new(&scalar(of(i)), window(8))).collect();
+        for rows in [4, 32] {
+            let tables = points.each_ref().map(|point| PointTable::<Fp, 8>::new(point, rows));
+            let product = PointTable::multiply_each(&[&tables[base(at)]], &digits[at..]);
+            prop_assert_eq!(plain(&curve, &product), expected[at].clone());
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+            if Backend::Ifma.is_available() {
+                let tables = points.each_ref().map(|point| PointTable::<Fp8, 8>::new(point, rows));
+                let tables: Vec<_> = (0..8).map(|i| &tables[base(i)]).collect();
+                let products = PointTable::multiply_each(&tables, &digits);
+                let products: Vec<Point> = (0..8).map(|i| plain(&curve, &products.lane(i))).collect();
+                prop_assert_eq!(&products, &expected);
+            }
         }
     }
 

@@ -13,21 +13,22 @@ use crate::error::UsageError;
 use crate::field::{Fp, Fp2, Scalar};
 use crate::group::curve::{OrderQ, POINT_OCTETS};
 use crate::group::edwards::EdwardsPoint;
-use crate::group::fixed::{self, FixedPoint, Size};
+use crate::group::fixed::{self, FixedPoint, TableSize};
 use crate::group::pf::Pf;
 use crate::identity::Uid;
 use crate::secret::{Secret, declassify};
 
 /// A recipient whom SSVs are often encapsulated to: an identity b under a KMS Public Key Z.
 ///
-/// At its first encapsulation it is prepared for all that follow, with a table of \[b\]P + Z of 240 KB, which
-/// copies share.
+/// At its first encapsulation it is prepared for all that follow, with a table of \[b\]P + Z of [`TableSize::Small`],
+/// unless another was chosen. Copies share it.
 #[derive(Clone)]
 pub struct EncapsulationKey {
     identity: Uid,
     /// \[b\]P + Z, the point that the RSK of b answers to.
     point: OrderQ,
     table: Arc<OnceBox<Box<dyn FixedPoint>>>,
+    table_size: TableSize,
 }
 
 impl EncapsulationKey {
@@ -41,7 +42,13 @@ impl EncapsulationKey {
         let point = fixed::multiply_generator_one(&b).add(&public_key.edwards());
         let affine: Option<OrderQ> = point.to_order_q().into();
         let affine = affine.ok_or(UsageError::IdentityWithoutKey)?;
-        Ok(Self { identity: identity.clone(), point: affine, table: Arc::default() })
+        Ok(Self { identity: identity.clone(), point: affine, table: Arc::default(), table_size: TableSize::Small })
+    }
+
+    /// The same key, to be prepared with a table of this size.
+    #[must_use]
+    pub fn with_table_size(self, table_size: TableSize) -> Self {
+        Self { table: Arc::default(), table_size, ..self }
     }
 
     /// The identity.
@@ -72,11 +79,8 @@ impl EncapsulationKey {
     fn batch_with_intermediates(recipients: &[&Self], ssv: &Ssv) -> Vec<Result<Encapsulation, UsageError>> {
         let r = recipients.iter().map(|recipient| hash::to_scalar(ssv, &recipient.identity));
         let r = Zeroizing::new(r.collect::<Vec<_>>());
-        // With room for all: what grows leaves copies behind.
-        let mut points = Zeroizing::new(Vec::with_capacity(recipients.len()));
-        for (recipient, r) in recipients.iter().zip(r.iter()) {
-            points.append(&mut Zeroizing::new(recipient.multiply(core::slice::from_ref(r))));
-        }
+        let tables: Vec<_> = recipients.iter().map(|recipient| recipient.table()).collect();
+        let points = Zeroizing::new(fixed::multiply_each(&tables, &r));
         Unfinished { r, points }.finish(ssv)
     }
 
@@ -85,8 +89,8 @@ impl EncapsulationKey {
         self.table().multiply(r)
     }
 
-    fn table(&self) -> &dyn FixedPoint {
-        &**self.table.get_or_init(|| Box::new(fixed::prepare(&EdwardsPoint::from(&self.point), Size::Small)))
+    fn table(&self) -> &(dyn FixedPoint + 'static) {
+        &**self.table.get_or_init(|| Box::new(fixed::prepare(&EdwardsPoint::from(&self.point), self.table_size)))
     }
 }
 

@@ -14,18 +14,19 @@ use crate::error::{KeyMaterialError, UsageError};
 use crate::field::Scalar;
 use crate::group::curve::{OrderQ, POINT_OCTETS};
 use crate::group::edwards::EdwardsPoint;
-use crate::group::fixed::{self, FixedPoint, Size};
+use crate::group::fixed::{self, FixedPoint, TableSize};
 use crate::group::pairing::{self, PreparedPairing};
 use crate::identity::Uid;
 
 /// The KMS Public Key Z, a point of order q.
 ///
-/// At its first encapsulation, and at the first validation of an RSK, it is prepared for all that follow: some 1.6 MB and
-/// 800 KB, which copies share.
+/// At its first encapsulation it is prepared for all that follow, with a table of [`TableSize::Full`] unless another was
+/// chosen; at the first validation of an RSK, with some 800 KB of lines. Copies share both.
 #[derive(Clone)]
 pub struct PublicKey {
     point: OrderQ,
     table: Arc<OnceBox<Box<dyn FixedPoint>>>,
+    table_size: TableSize,
     pairing: Arc<OnceBox<Box<dyn PreparedPairing>>>,
 }
 
@@ -42,7 +43,13 @@ impl PublicKey {
     }
 
     pub(super) fn from_point(point: OrderQ) -> Self {
-        Self { point, table: Arc::default(), pairing: Arc::default() }
+        Self { point, table: Arc::default(), table_size: TableSize::Full, pairing: Arc::default() }
+    }
+
+    /// The same key, to be prepared with a table of this size.
+    #[must_use]
+    pub fn with_table_size(self, table_size: TableSize) -> Self {
+        Self { table: Arc::default(), table_size, ..self }
     }
 
     /// 04, x, y, each coordinate in 128 octets, big-endian.
@@ -76,7 +83,7 @@ impl PublicKey {
     }
 
     fn table(&self) -> &dyn FixedPoint {
-        &**self.table.get_or_init(|| Box::new(fixed::prepare(&self.edwards(), Size::Full)))
+        &**self.table.get_or_init(|| Box::new(fixed::prepare(&self.edwards(), self.table_size)))
     }
 
     /// Z, prepared for pairing.
