@@ -1,10 +1,13 @@
-//! What differs by processor: multiplication of big integers modulo p and q.
+//! What differs by processor: multiplication of big integers modulo p and q, and of coordinates of P-256.
 //!
 //! Everything above works on these types through `field`. This is the only module in which `unsafe` may stand.
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 #[allow(unsafe_code)]
 pub(crate) mod ifma;
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+#[allow(unsafe_code)]
+pub(crate) mod p256_adx;
 pub(crate) mod portable;
 #[cfg_attr(not(feature = "hazmat"), allow(dead_code, unreachable_pub, reason = "hazmat alone lets a caller choose"))]
 mod select;

@@ -1,4 +1,4 @@
-//! Inversion in constant time: the divisions of Bernstein and Yang ("Fast constant-time gcd computation and modular
+//! Inversion, in constant time and, of public values, in variable time: the divisions of Bernstein and Yang ("Fast constant-time gcd computation and modular
 //! inversion", 2019), 62 at a time.
 //!
 //! A step takes (delta, f, g), f odd, to (1 - delta, g, (g - f)/2) if delta > 0 and g is odd, else to
@@ -56,6 +56,20 @@ impl<const W: usize, const L: usize> Inverter<W, L> {
         self.normalised(&d, f[L - 1] >> 63)
     }
 
+    /// x^-1 mod m for a public x below m, by the same steps, as many as it takes; 0 for 0.
+    pub(crate) fn invert_vartime(&self, x: &[u64; W]) -> [u64; W] {
+        let (mut f, mut g) = (self.modulus, to_limbs(x));
+        let (mut d, mut e) = ([0; L], [0; L]);
+        e[0] = 1;
+        let mut twice_delta = 1;
+        while g != [0; L] {
+            let Matrix { u, v, q, r } = Matrix::of_steps_vartime(&mut twice_delta, f[0] as u64, g[0] as u64);
+            (f, g) = (quotient([(u, &f), (v, &g)]), quotient([(q, &f), (r, &g)]));
+            (d, e) = (self.quotient_mod_m(u, &d, v, &e), self.quotient_mod_m(q, &d, r, &e));
+        }
+        self.normalised(&d, f[L - 1] >> 63)
+    }
+
     /// (ad + be) / 2^62 mod m, for |a| + |b| <= 2^62 and d, e between -2m and m; so is the result.
     ///
     /// A negative d or e counts as d + m or e + m, so that both are between -m and m and the sum between -m 2^62 and
@@ -93,6 +107,32 @@ impl Matrix {
             (g, u, v) = (g >> 1, u << 1, v << 1);
         }
         Self { u: u as i64, v: v as i64, q: q as i64, r: r as i64 }
+    }
+
+    /// The same matrix for public f and g, several steps at a time: an even g is halved as often as it can be, and
+    /// with delta below 0 the next steps only add f, so that together they add a multiple of it.
+    fn of_steps_vartime(twice_delta: &mut i64, mut f: u64, mut g: u64) -> Self {
+        let (mut u, mut v, mut q, mut r) = (1u64, 0u64, 0u64, 1u64);
+        let mut left = BATCH;
+        loop {
+            let zeros = (g | (u64::MAX << left)).trailing_zeros();
+            (g, u, v) = (g >> zeros, u << zeros, v << zeros);
+            *twice_delta += 2 * i64::from(zeros);
+            left -= zeros;
+            if left == 0 {
+                return Self { u: u as i64, v: v as i64, q: q as i64, r: r as i64 };
+            }
+            if *twice_delta > 0 {
+                *twice_delta = -*twice_delta;
+                (f, u, v, g, q, r) = (g, q, r, f.wrapping_neg(), u.wrapping_neg(), v.wrapping_neg());
+            }
+            // An odd f is its own inverse modulo 8, and Newton's iteration makes that 64.
+            let steps = ((1 - *twice_delta) as u64 / 2).min(u64::from(left)).min(6);
+            let inverse = f.wrapping_mul(2u64.wrapping_sub(f.wrapping_mul(f)));
+            let times = g.wrapping_mul(inverse).wrapping_neg() & ((1 << steps) - 1);
+            let add = |x: u64, y: u64| x.wrapping_add(times.wrapping_mul(y));
+            (g, q, r) = (add(g, f), add(q, u), add(r, v));
+        }
     }
 }
 

@@ -19,6 +19,8 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, CtOption};
 use zeroize::Zeroize;
 
 use super::inversion::Inverter;
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+use crate::backend::p256_adx::Adx;
 use words::{
     Product, Words, add_with_carry, add_words, masked, multiply_add, product, selected, square, subtract_words,
 };
@@ -73,6 +75,24 @@ pub(crate) trait ModulusOf: Copy + 'static {
     fn reduce(t: Product) -> Words {
         reduce(t, &Self::MODULUS.words, Self::MODULUS.negative_inverse)
     }
+
+    /// ab / R mod m.
+    #[inline(always)]
+    fn multiply(a: &Words, b: &Words) -> Words {
+        Self::reduce(product(a, b))
+    }
+
+    /// a^2 / R mod m.
+    #[inline(always)]
+    fn square(a: &Words) -> Words {
+        Self::reduce(square(a))
+    }
+
+    /// (ab - cd) / R mod m.
+    #[inline(always)]
+    fn difference_of_products([a, b]: [&Words; 2], [c, d]: [&Words; 2]) -> Words {
+        Self::reduce(difference(product(a, b), product(c, d), &Self::MODULUS.words))
+    }
 }
 
 /// The prime q = 2^256 - 2^224 + 2^192 - 0x4319055258e8617b0c46353d039cdaaf, the order of G (RFC 6507, appendix A).
@@ -102,8 +122,7 @@ impl ModulusOf for P {
         let [mut t0, mut t1, mut t2, mut t3, upper @ ..] = t;
         for _ in 0..4 {
             let k = t0;
-            let (k_low, borrow) = k.overflowing_sub(k << 32);
-            let k_high = k - (k >> 32) - borrow as u64;
+            let (k_low, k_high) = multiply_add(0, k, 0xffff_ffff_0000_0001, 0);
             let carry;
             (t0, carry) = add_with_carry(t1, k << 32, false);
             let (sum, carry) = add_with_carry(t2, k >> 32, carry);
@@ -113,6 +132,34 @@ impl ModulusOf for P {
             t3 = k_high + carry as u64;
         }
         add(&[t0, t1, t2, t3], &upper, &Self::MODULUS.words)
+    }
+
+    #[inline(always)]
+    fn multiply(a: &Words, b: &Words) -> Words {
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        if let Some(adx) = Adx::detected() {
+            return adx.reduce(adx.product(a, b));
+        }
+        Self::reduce(product(a, b))
+    }
+
+    #[inline(always)]
+    fn square(a: &Words) -> Words {
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        if let Some(adx) = Adx::detected() {
+            return adx.reduce(adx.square(a));
+        }
+        Self::reduce(square(a))
+    }
+
+    #[inline(always)]
+    fn difference_of_products([a, b]: [&Words; 2], [c, d]: [&Words; 2]) -> Words {
+        let m = &Self::MODULUS.words;
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        if let Some(adx) = Adx::detected() {
+            return adx.reduce(difference(adx.product(a, b), adx.product(c, d), m));
+        }
+        Self::reduce(difference(product(a, b), product(c, d), m))
     }
 }
 
@@ -198,24 +245,18 @@ impl<M: ModulusOf> Residue<M> {
 
     #[inline(never)]
     pub(crate) fn multiply(&self, other: &Self) -> Self {
-        Self::from_montgomery(M::reduce(product(&self.words, &other.words)))
+        Self::from_montgomery(M::multiply(&self.words, &other.words))
     }
 
-    /// ab - cd, with one reduction for both products: if negative, their difference plus mR is still below mR.
+    /// ab - cd, with one reduction for both products.
     #[inline(never)]
     pub(crate) fn difference_of_products(a: &Self, b: &Self, c: &Self, d: &Self) -> Self {
-        let [a0, a1, a2, a3, a_upper @ ..] = product(&a.words, &b.words);
-        let [c0, c1, c2, c3, c_upper @ ..] = product(&c.words, &d.words);
-        let (lower, borrow) = subtract_words(&[a0, a1, a2, a3], &[c0, c1, c2, c3], false);
-        let (upper, borrow) = subtract_words(&a_upper, &c_upper, borrow);
-        let (upper, _) = add_words(&upper, &masked(&M::MODULUS.words, borrow));
-        let ([t0, t1, t2, t3], [t4, t5, t6, t7]) = (lower, upper);
-        Self::from_montgomery(M::reduce([t0, t1, t2, t3, t4, t5, t6, t7]))
+        Self::from_montgomery(M::difference_of_products([&a.words, &b.words], [&c.words, &d.words]))
     }
 
     #[inline(never)]
     pub(crate) fn square(&self) -> Self {
-        Self::from_montgomery(M::reduce(square(&self.words)))
+        Self::from_montgomery(M::square(&self.words))
     }
 
     /// The inverse, in constant time; none for 0.
@@ -224,6 +265,12 @@ impl<M: ModulusOf> Residue<M> {
         // (aR)^-1 R^3 / R = a^-1 R.
         let inverse = Self::from_montgomery(M::reduce(product(&inverse, &M::MODULUS.r_cubed)));
         CtOption::new(inverse, !self.is_zero())
+    }
+
+    /// The inverse of a public residue; 0 for 0.
+    pub(crate) fn invert_vartime(&self) -> Self {
+        let inverse = M::MODULUS.inverter.invert_vartime(&self.words);
+        Self::from_montgomery(M::reduce(product(&inverse, &M::MODULUS.r_cubed)))
     }
 
     pub(crate) fn is_zero(&self) -> Choice {
@@ -273,11 +320,26 @@ impl<M> fmt::Debug for Residue<M> {
     }
 }
 
-/// a + b mod m, for a sum below 2m.
+/// a + b mod m, for b below m and a sum below 2m.
+///
+/// Both candidates, a + b and a + (b - m), are sums of their own: where a comes last, the way from it is short.
 #[inline(always)]
 const fn add(a: &Words, b: &Words, m: &Words) -> Words {
-    let (sum, carry) = add_words(a, b);
-    reduce_once(&sum, carry, m)
+    let (b_minus_m, _) = subtract_words(b, m, false);
+    let (sum, _) = add_words(a, b);
+    let (reduced, not_negative) = add_words(a, &b_minus_m);
+    selected(&sum, &reduced, (not_negative as u64).wrapping_neg())
+}
+
+/// t - u for both below mR; if negative, plus mR, which leaves it below mR.
+#[inline(always)]
+fn difference(t: Product, u: Product, m: &Words) -> Product {
+    let [t0, t1, t2, t3, t_upper @ ..] = t;
+    let [u0, u1, u2, u3, u_upper @ ..] = u;
+    let ([d0, d1, d2, d3], borrow) = subtract_words(&[t0, t1, t2, t3], &[u0, u1, u2, u3], false);
+    let (upper, borrow) = subtract_words(&t_upper, &u_upper, borrow);
+    let ([d4, d5, d6, d7], _) = add_words(&upper, &masked(m, borrow));
+    [d0, d1, d2, d3, d4, d5, d6, d7]
 }
 
 /// Brings carry * R + a, a number below 2m, below m.

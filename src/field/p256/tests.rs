@@ -4,7 +4,9 @@ use num_bigint::BigUint;
 use num_traits::{One, Zero};
 use proptest::prelude::*;
 
-use super::{Coordinate, Integer, ModulusOf, OCTETS, P, Product, Q, Residue, reduce};
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+use super::Adx;
+use super::{Coordinate, Integer, ModulusOf, OCTETS, P, Product, Q, Residue, product, reduce, square};
 
 fn modulus<M: ModulusOf>() -> BigUint {
     number(M::MODULUS.words)
@@ -53,6 +55,7 @@ fn agrees<M: ModulusOf>(x: &[u8; OCTETS], y: &[u8; OCTETS]) {
     same(ra.square(), &a * &a);
     same(Residue::difference_of_products(&ra, &rb, &rb, &rb), &a * &b + &m * &b - &b % &m * &b);
     same(Residue::difference_of_products(&ra, &ra, &ra, &rb), &a * &a + &m * &a - &b % &m * &a);
+    same(ra.invert_vartime(), a.modpow(&(&m - 2u8), &m));
     assert_eq!(Residue::<M>::from_octets(x).is_some().unwrap_u8() == 1, a < m);
     let inverse = ra.invert();
     let invertible = a.clone() % &m != BigUint::zero();
@@ -113,28 +116,70 @@ proptest! {
         agrees::<Q>(&spread(a), &spread(b));
     }
 
-    /// The reduction made for p is the general one, up to its limit of pR.
+    /// The reductions made for p are the general one, up to its limit of pR.
     #[test]
-    fn both_reductions_modulo_p_agree(lower: [u64; 4], upper: [u64; 4], ones: u8) {
-        let m = &P::MODULUS;
-        let mut t: Product = core::array::from_fn(|i| if i < 4 { lower[i] } else { upper[i - 4] });
-        for (i, word) in t.iter_mut().enumerate() {
-            if ones >> i & 1 == 1 {
-                *word = u64::MAX;
+    fn all_reductions_modulo_p_agree(words: [u64; 8], ones: u8, zeros: u8) {
+        let mut t = with_ones_and_zeros(words, ones, zeros);
+        t[7] = t[7].min(P::MODULUS.words[3] - 1);
+        reductions_agree(t);
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+    #[test]
+    fn all_products_agree(words: [u64; 8], ones: u8, zeros: u8) {
+        let [a0, a1, a2, a3, b @ ..] = with_ones_and_zeros(words, ones, zeros);
+        let a = [a0, a1, a2, a3];
+        if let Some(adx) = Adx::detected() {
+            prop_assert_eq!(adx.product(&a, &b), product(&a, &b));
+            prop_assert_eq!(adx.square(&a), square(&a));
+        }
+        prop_assert_eq!(number(product(&a, &b)), number(a) * number(b));
+        prop_assert_eq!(number(square(&a)), number(a) * number(a));
+    }
+}
+
+/// The words, of which some are replaced by 2^64 - 1 and some by 0.
+fn with_ones_and_zeros(words: [u64; 8], ones: u8, zeros: u8) -> [u64; 8] {
+    core::array::from_fn(|i| match (ones >> i & 1, zeros >> i & 1) {
+        (1, _) => u64::MAX,
+        (_, 1) => 0,
+        _ => words[i],
+    })
+}
+
+fn reductions_agree(t: Product) {
+    let m = &P::MODULUS;
+    let expected = reduce(t, &m.words, m.negative_inverse);
+    assert_eq!(P::reduce(t), expected, "{t:x?}");
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+    if let Some(adx) = Adx::detected() {
+        assert_eq!(adx.reduce(t), expected, "{t:x?}");
+    }
+}
+
+/// Sums of both halves around p and 2^256, where the last subtraction is decided.
+#[test]
+fn reductions_agree_where_the_result_wraps() {
+    let m = modulus::<P>();
+    let r: BigUint = BigUint::one() << 256;
+    let words = |n: BigUint| core::array::from_fn(|i| n.iter_u64_digits().nth(i).unwrap_or(0));
+    for lower in (0..64).map(|i| BigUint::from(u64::MAX) << (i * 3)).chain([BigUint::one(), &r - 1u8]) {
+        // What the lower half comes to: lower / R mod p, or p instead of 0.
+        let reduced = lower.clone() % &r * r.modinv(&m).unwrap() % &m;
+        for target in [&m - 1u8, m.clone(), &m + 1u8, &r - 1u8, r.clone(), &r + 1u8] {
+            if target >= reduced && &target - &reduced < m {
+                reductions_agree(words(lower.clone() % &r + (&target - &reduced) * &r));
             }
         }
-        t[7] = t[7].min(m.words[3] - 1);
-        prop_assert_eq!(P::reduce(t), reduce(t, &m.words, m.negative_inverse));
     }
 }
 
 #[test]
 fn the_largest_product_is_reduced() {
-    let m = &P::MODULUS;
     let mut t: Product = [u64::MAX; 8];
-    t[4..].copy_from_slice(&m.words);
+    t[4..].copy_from_slice(&P::MODULUS.words);
     t[4] -= 1;
-    assert_eq!(P::reduce(t), reduce(t, &m.words, m.negative_inverse));
+    reductions_agree(t);
     assert_eq!(
         number(P::reduce(t)),
         number(t) * (BigUint::one() << 256u32).modinv(&modulus::<P>()).unwrap() % modulus::<P>()
@@ -146,4 +191,5 @@ fn zero_is_zero() {
     assert!(bool::from(Coordinate::ZERO.is_zero()) && Coordinate::ZERO.is_zero_vartime());
     assert!(!bool::from(Integer::ONE.is_zero()) && !Integer::ONE.is_zero_vartime());
     assert!(bool::from(Integer::ZERO.invert().is_none()));
+    assert!(Integer::ZERO.invert_vartime().is_zero_vartime());
 }

@@ -60,36 +60,71 @@ pub(super) const fn selected(a: &Words, b: &Words, mask: u64) -> Words {
     [a0 ^ ((a0 ^ b[0]) & mask), a1 ^ ((a1 ^ b[1]) & mask), a2 ^ ((a2 ^ b[2]) & mask), a3 ^ ((a3 ^ b[3]) & mask)]
 }
 
+/// a * b: low and high.
+#[inline(always)]
+const fn multiply(a: u64, b: u64) -> (u64, u64) {
+    multiply_add(0, a, b, 0)
+}
+
+/// a * b, row by row. The low halves of a row are added in one run of carries, the high halves in another one: short
+/// chains, which the processor overlaps.
 #[inline(always)]
 pub(super) const fn product(a: &Words, b: &Words) -> Product {
-    let mut t = [0; 8];
-    let mut i = 0;
-    while i < 4 {
-        let mut carry = 0;
-        (t[i], carry) = multiply_add(t[i], a[0], b[i], carry);
-        (t[i + 1], carry) = multiply_add(t[i + 1], a[1], b[i], carry);
-        (t[i + 2], carry) = multiply_add(t[i + 2], a[2], b[i], carry);
-        (t[i + 3], carry) = multiply_add(t[i + 3], a[3], b[i], carry);
-        t[i + 4] = carry;
-        i += 1;
-    }
-    t
+    let (t0, h0) = multiply(a[0], b[0]);
+    let (l1, h1) = multiply(a[1], b[0]);
+    let (l2, h2) = multiply(a[2], b[0]);
+    let (l3, h3) = multiply(a[3], b[0]);
+    let (t1, carry) = add_with_carry(l1, h0, false);
+    let (t2, carry) = add_with_carry(l2, h1, carry);
+    let (t3, carry) = add_with_carry(l3, h2, carry);
+    let t4 = h3 + carry as u64;
+    let (t1, [t2, t3, t4, t5]) = add_row([t1, t2, t3, t4], a, b[1]);
+    let (t2, [t3, t4, t5, t6]) = add_row([t2, t3, t4, t5], a, b[2]);
+    let (t3, [t4, t5, t6, t7]) = add_row([t3, t4, t5, t6], a, b[3]);
+    [t0, t1, t2, t3, t4, t5, t6, t7]
+}
+
+/// t + a * b: the lowest word and the others.
+#[inline(always)]
+const fn add_row(t: Words, a: &Words, b: u64) -> (u64, Words) {
+    let (l0, h0) = multiply(a[0], b);
+    let (l1, h1) = multiply(a[1], b);
+    let (l2, h2) = multiply(a[2], b);
+    let (l3, h3) = multiply(a[3], b);
+    let (t0, carry) = add_with_carry(t[0], l0, false);
+    let (t1, carry) = add_with_carry(t[1], l1, carry);
+    let (t2, carry) = add_with_carry(t[2], l2, carry);
+    let (t3, carry) = add_with_carry(t[3], l3, carry);
+    let t4 = carry as u64;
+    let (t1, carry) = add_with_carry(t1, h0, false);
+    let (t2, carry) = add_with_carry(t2, h1, carry);
+    let (t3, carry) = add_with_carry(t3, h2, carry);
+    (t0, [t1, t2, t3, t4 + h3 + carry as u64])
 }
 
 /// a^2: the products of different words once, doubled, and the squares of words.
 #[inline(always)]
 pub(super) const fn square(a: &Words) -> Product {
-    let (t1, carry) = multiply_add(0, a[0], a[1], 0);
-    let (t2, carry) = multiply_add(0, a[0], a[2], carry);
-    let (t3, t4) = multiply_add(0, a[0], a[3], carry);
-    let (t3, carry) = multiply_add(t3, a[1], a[2], 0);
-    let (t4, t5) = multiply_add(t4, a[1], a[3], carry);
-    let (t5, t6) = multiply_add(t5, a[2], a[3], 0);
+    let (t1, h1) = multiply(a[0], a[1]);
+    let (l2, h2) = multiply(a[0], a[2]);
+    let (l3, h3) = multiply(a[0], a[3]);
+    let (l4, h4) = multiply(a[1], a[3]);
+    let (l5, h5) = multiply(a[2], a[3]);
+    let (l, h) = multiply(a[1], a[2]);
+    let (t2, carry) = add_with_carry(l2, h1, false);
+    let (t3, carry) = add_with_carry(l3, h2, carry);
+    let (t4, carry) = add_with_carry(l4, h3, carry);
+    let (t5, carry) = add_with_carry(l5, h4, carry);
+    let t6 = h5 + carry as u64;
+    let (t3, carry) = add_with_carry(t3, l, false);
+    let (t4, carry) = add_with_carry(t4, h, carry);
+    let (t5, carry) = add_with_carry(t5, 0, carry);
+    let t6 = t6 + carry as u64;
 
-    let (s0, s1) = multiply_add(0, a[0], a[0], 0);
-    let (s2, s3) = multiply_add(0, a[1], a[1], 0);
-    let (s4, s5) = multiply_add(0, a[2], a[2], 0);
-    let (s6, s7) = multiply_add(0, a[3], a[3], 0);
+    let (s0, s1) = multiply(a[0], a[0]);
+    let (s2, s3) = multiply(a[1], a[1]);
+    let (s4, s5) = multiply(a[2], a[2]);
+    let (s6, s7) = multiply(a[3], a[3]);
     let (u1, carry) = add_with_carry(t1 << 1, s1, false);
     let (u2, carry) = add_with_carry((t2 << 1) | (t1 >> 63), s2, carry);
     let (u3, carry) = add_with_carry((t3 << 1) | (t2 >> 63), s3, carry);

@@ -263,7 +263,7 @@ fn triple(a: &Coordinate) -> Coordinate {
     a.double().add(a)
 }
 
-/// P, 3P, 5P, ..., (2N - 1)P.
+/// P, 3P, 5P, ..., (2N - 1)P, for a public P.
 ///
 /// 2P is added again and again by Meloni's co-Z addition: both summands have the same Z, and the sum comes with 2P
 /// brought to its own Z, which is Z times the difference h of the two X. That a summand is 2P or -2P cannot happen.
@@ -284,7 +284,7 @@ pub(super) fn odd_multiples<const N: usize>(point: &AffinePoint) -> [AffinePoint
         z = z.multiply(&h);
     }
     // 1/Z of the last multiple, times its difference, is that of the one before. No Z is 0.
-    let mut inverse = z.invert().unwrap_or(Coordinate::ZERO);
+    let mut inverse = z.invert_vartime();
     for (multiple, h) in multiples.iter_mut().zip(&differences).rev() {
         let inverse_squared = inverse.square();
         multiple.x = multiple.x.multiply(&inverse_squared);
