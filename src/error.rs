@@ -151,6 +151,10 @@ pub enum KeyMaterialError {
     PublicKey,
     /// The RSK is not the 257-octet encoding of a point of order q, or does not belong to Z and identity (RFC 6508, section 6.1.2).
     Rsk,
+    /// The UserID of a key set is not the UID of its user, KMS and key period (TS 33.180, D.3.3).
+    UserId,
+    /// The keys are revoked.
+    Revoked,
 }
 
 impl fmt::Display for KeyMaterialError {
@@ -163,6 +167,8 @@ impl fmt::Display for KeyMaterialError {
             Self::Ssk => "SSK does not belong to this KPAK, PVT and identity",
             Self::PublicKey => "the KMS Public Key Z is not a point of order q",
             Self::Rsk => "the RSK does not belong to this KMS Public Key and identity",
+            Self::UserId => "the UserID is not that of this user, KMS and key period",
+            Self::Revoked => "the keys are revoked",
         })
     }
 }
@@ -236,6 +242,8 @@ pub enum UsageError {
     Certificate,
     /// Two certificates of a KMS are valid at the same time.
     CertificateOverlap,
+    /// A key is wrapped, and there is no transport key to unwrap it.
+    TransportKey,
 }
 
 impl fmt::Display for UsageError {
@@ -251,6 +259,7 @@ impl fmt::Display for UsageError {
             Self::Range => "a length or modulus is out of range",
             Self::Certificate => "the KMS certificate is revoked or not valid at this time",
             Self::CertificateOverlap => "another certificate of this KMS is valid at the same time",
+            Self::TransportKey => "a transport key is needed",
         })
     }
 }

@@ -5,6 +5,8 @@
 extern crate alloc;
 
 mod backend;
+#[cfg(feature = "documents")]
+pub mod documents;
 pub mod eccsi;
 pub mod error;
 mod field;

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("eccsi", &["backend", "field", "group", "identity"]),
     ("sakke", &["backend", "field", "group", "identity"]),
     ("kms", &["backend", "field", "group", "identity", "eccsi", "sakke"]),
+    ("documents", &["identity", "eccsi", "sakke", "kms"]),
     ("mikey", &[]),
     ("imessage", &["backend", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey"]),
     ("km", &["backend", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey", "imessage"]),
