@@ -112,6 +112,24 @@ pub enum DecodeErrorKind {
     DataType(u8),
     /// RAND is shorter than 16 octets.
     RandLength,
+    /// The MAC algorithm is not known, so the length of the MAC is not either.
+    MacAlg(u8),
+    /// The hash function is not known, so the length of the hash is not either.
+    HashFunc(u8),
+    /// The Diffie-Hellman group is not known, so the length of the public value is not either.
+    DhGroup(u8),
+    /// The kind of key in a Key data sub-payload is not known.
+    KeyDataType(u8),
+    /// The way in which the validity of a key is stated is not known.
+    Kv(u8),
+    /// Text is not UTF-8.
+    Text,
+    /// SP stands beside the empty map (RFC 4563).
+    SpWithEmptyMap,
+    /// A map of type GENERIC-ID has #CS 0.
+    NoCryptoSessions,
+    /// The map announces crypto sessions and holds none.
+    MissingCsBlocks,
 }
 
 impl fmt::Display for DecodeErrorKind {
@@ -129,6 +147,15 @@ impl fmt::Display for DecodeErrorKind {
             Self::Missing(value) => write!(f, "payload type {value} is missing"),
             Self::DataType(value) => write!(f, "data type {value} is not expected here"),
             Self::RandLength => f.write_str("RAND is shorter than 16 octets"),
+            Self::MacAlg(value) => write!(f, "unknown MAC algorithm {value}"),
+            Self::HashFunc(value) => write!(f, "unknown hash function {value}"),
+            Self::DhGroup(value) => write!(f, "unknown Diffie-Hellman group {value}"),
+            Self::KeyDataType(value) => write!(f, "unknown type of Key data {value}"),
+            Self::Kv(value) => write!(f, "unknown type of key validity {value}"),
+            Self::Text => f.write_str("text is not UTF-8"),
+            Self::SpWithEmptyMap => f.write_str("SP stands beside the empty map"),
+            Self::NoCryptoSessions => f.write_str("the GENERIC-ID map has no crypto session"),
+            Self::MissingCsBlocks => f.write_str("the CS ID map lacks the crypto sessions that it announces"),
         }
     }
 }
@@ -197,6 +224,12 @@ pub enum Refusal {
     KeyPeriod,
     /// The purpose in the SK-ID is not one that is expected.
     Purpose,
+    /// The PRF is not implemented.
+    Prf,
+    /// A security policy is for a security protocol that is not supported.
+    PolicyProtocol,
+    /// A security policy has a parameter that is not supported.
+    PolicyParameter,
 }
 
 impl fmt::Display for Refusal {
@@ -214,6 +247,9 @@ impl fmt::Display for Refusal {
             }
             Self::KeyPeriod => "refused: no usable keys for the key period of the timestamp",
             Self::Purpose => "refused: the purpose of the key is not an expected one",
+            Self::Prf => "refused: the PRF is not implemented",
+            Self::PolicyProtocol => "refused: the security policy is for a security protocol that is not supported",
+            Self::PolicyParameter => "refused: the security policy has a parameter that is not supported",
         })
     }
 }
@@ -230,6 +266,10 @@ pub enum UsageError {
     IdentityWithoutKey,
     /// A value does not fit its field in the message.
     FieldLength,
+    /// A payload that cannot be taken apart is not the last of its message.
+    NotLast,
+    /// A message has a form that is tolerated in what others send, and not made.
+    OnlyTolerated,
     /// The time is outside the years that the format can express.
     Time,
     /// The key period has length 0, or the identifier format does not fit the URI.
@@ -253,6 +293,8 @@ impl fmt::Display for UsageError {
             Self::Uri => "the URI is not in its canonical spelling",
             Self::IdentityWithoutKey => "no key exists for this identity under this KMS",
             Self::FieldLength => "a value does not fit its field",
+            Self::NotLast => "a payload that cannot be taken apart is not the last one",
+            Self::OnlyTolerated => "the standards do not allow a message of this form",
             Self::Time => "the time cannot be expressed",
             Self::UidFormat => "the identifier format does not fit",
             Self::KeyPeriod => "no keys are held for the key period of this time",

@@ -4,8 +4,11 @@
 //! octets: the next-payload octets and all lengths follow from the content and are not stored, and a value that has
 //! no name is kept as the number it is. A payload of unknown type has no known length, so it cannot be skipped.
 //!
-//! [`i_message`] holds the profile of the one message of MIKEY-SAKKE (RFC 6509), [`prf`] the derivation of session
-//! keys. Nothing here signs, verifies, encrypts or looks at a clock.
+//! What is made follows the standards. What is read may depart from them as far as a [`Tolerance`] allows, each by its
+//! name: those that devices in the field need are the default.
+//!
+//! [`inspect`] says what octets hold and all that is wrong with them. [`i_message`] holds the profile of the one message
+//! of MIKEY-SAKKE (RFC 6509), [`prf`] the derivation of session keys. Nothing here signs, verifies or looks at a clock.
 //!
 //! ```
 //! # fn main() -> Result<(), mikey_sakke::Error> {
@@ -34,12 +37,18 @@
 //! ```
 
 mod codec;
+mod field;
 mod header;
 pub mod i_message;
+mod inspection;
 mod message;
 pub mod payload;
 pub mod prf;
 pub mod registry;
+mod tolerance;
 
+pub use field::{Field, Value};
 pub use header::{CsIdMap, GenericId, Header, SrtpId};
+pub use inspection::{Fault, InspectedContent, InspectedPart, Inspection, inspect};
 pub use message::{Content, Message, Part};
+pub use tolerance::{Tolerance, Tolerances, UnknownTolerance};

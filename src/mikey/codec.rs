@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::field::Field;
 use super::registry::PayloadType;
 use crate::error::{DecodeError, DecodeErrorKind, UsageError};
 
@@ -15,6 +16,14 @@ pub(super) trait Body: Sized {
 
     /// How many octets the fields take.
     fn length(&self) -> usize;
+
+    /// The fields with their names in the standards, in the order of the message.
+    fn fields(&self) -> Vec<Field>;
+
+    /// Passes over the fields; goes further than [`Body::decode`] where malformed content has a known length.
+    fn skip(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        Self::decode(reader).map(drop)
+    }
 }
 
 /// A next-payload octet, and where it stands.
@@ -42,8 +51,13 @@ impl<'a> Reader<'a> {
     }
 
     /// An error about the field at the present position.
-    const fn error(&self, kind: DecodeErrorKind) -> DecodeError {
+    pub(super) const fn error(&self, kind: DecodeErrorKind) -> DecodeError {
         DecodeError { kind, offset: self.position }
+    }
+
+    /// A reader of the same octets from a position on.
+    pub(super) const fn at(&self, position: usize) -> Self {
+        Self { octets: self.octets, position }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -84,6 +98,19 @@ impl<'a> Reader<'a> {
 
     pub(super) fn u64(&mut self) -> Result<u64, DecodeError> {
         self.array().map(u64::from_be_bytes)
+    }
+
+    /// All octets that are left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        let rest = &self.octets[self.position..];
+        self.position = self.octets.len();
+        rest
+    }
+
+    /// As many octets as an algorithm's output has. The number of the algorithm is the octet just read.
+    pub(super) fn output(&mut self, octets: Option<usize>, unknown: DecodeErrorKind) -> Result<Vec<u8>, DecodeError> {
+        let unknown = DecodeError { kind: unknown, offset: self.position - 1 };
+        self.octets(octets.ok_or(unknown)?).map(<[u8]>::to_vec)
     }
 
     /// Octets after their number in one octet.
@@ -173,6 +200,24 @@ impl Writer {
     pub(super) fn long(&mut self, octets: &[u8]) -> Result<(), UsageError> {
         self.long_length(octets.len())?;
         self.octets(octets);
+        Ok(())
+    }
+
+    /// An algorithm's output, which has as many octets as that algorithm makes.
+    pub(super) fn output(&mut self, octets: &[u8], expected: Option<usize>) -> Result<(), UsageError> {
+        if expected != Some(octets.len()) {
+            return Err(UsageError::FieldLength);
+        }
+        self.octets(octets);
+        Ok(())
+    }
+
+    /// A number of four bits in front of another.
+    pub(super) fn nibbles(&mut self, high: u8, low: u8) -> Result<(), UsageError> {
+        if high > 0x0f || low > 0x0f {
+            return Err(UsageError::FieldLength);
+        }
+        self.u8(high << 4 | low);
         Ok(())
     }
 

@@ -1,12 +1,17 @@
 //! HDR, the common header (RFC 3830, section 6.1).
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::codec::{Body, NextPayload, Reader, Writer};
+use super::field::{Field, Value};
 use super::registry::{CsIdMapType, DataType, PayloadType, PrfFunc, ProtType};
 use crate::error::{DecodeError, DecodeErrorKind, UsageError};
 
 const VERSION: u8 = 1;
+
+/// Where #CS stands in a message.
+pub(super) const CS_COUNT_OFFSET: usize = 8;
 
 /// Where the data type stands in a message.
 pub(super) const DATA_TYPE_OFFSET: usize = 1;
@@ -37,6 +42,21 @@ pub enum CsIdMap {
     Empty(u8),
     /// Map type 2, GENERIC-ID (RFC 6043): at most 255 crypto sessions.
     GenericId(Vec<GenericId>),
+    /// A map of type SRTP-ID or GENERIC-ID that announces crypto sessions and holds none: read under
+    /// [`Tolerance::MissingCsBlocks`](super::Tolerance::MissingCsBlocks).
+    Missing {
+        /// The map type.
+        map_type: CsIdMapType,
+        /// The value of #CS, at least 1.
+        count: u8,
+    },
+}
+
+/// How the map info is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum CsBlocks {
+    Present,
+    Missing,
 }
 
 /// A crypto session in a map of type SRTP-ID (RFC 3830, section 6.1.1).
@@ -69,12 +89,23 @@ pub struct GenericId {
 
 impl Header {
     /// Reads HDR, and what type of payload comes after it.
-    pub(super) fn decode(reader: &mut Reader<'_>) -> Result<(Self, NextPayload), DecodeError> {
+    pub(super) fn decode(reader: &mut Reader<'_>, blocks: CsBlocks) -> Result<(Self, NextPayload), DecodeError> {
+        Self::decode_version(reader)?;
+        Self::decode_after_version(reader, blocks)
+    }
+
+    pub(super) fn decode_version(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         let offset = reader.position();
         match reader.u8()? {
-            VERSION => {}
-            version => return Err(DecodeError { kind: DecodeErrorKind::Version(version), offset }),
+            VERSION => Ok(()),
+            version => Err(DecodeError { kind: DecodeErrorKind::Version(version), offset }),
         }
+    }
+
+    pub(super) fn decode_after_version(
+        reader: &mut Reader<'_>,
+        blocks: CsBlocks,
+    ) -> Result<(Self, NextPayload), DecodeError> {
         let data_type = DataType(reader.u8()?);
         let next = reader.next_payload()?;
         let (v, prf_func) = reader.flagged()?;
@@ -83,7 +114,7 @@ impl Header {
             v,
             prf_func: PrfFunc(prf_func),
             csb_id: reader.array()?,
-            cs_id_map: CsIdMap::decode(reader)?,
+            cs_id_map: CsIdMap::decode(reader, blocks)?,
         };
         Ok((header, next))
     }
@@ -96,7 +127,21 @@ impl Header {
     }
 
     pub(super) fn length(&self) -> usize {
-        8 + self.cs_id_map.length()
+        CS_COUNT_OFFSET + self.cs_id_map.length()
+    }
+
+    /// The fields with their names in the standards, in the order of the message, without the next-payload octet.
+    pub fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::new("version", VERSION),
+            Field::new("data type", self.data_type),
+            Field::new("V", self.v),
+            Field::new("PRF func", self.prf_func),
+            Field::new("CSB ID", self.csb_id.as_slice()),
+            Field::new("#CS", self.cs_id_map.count()),
+            Field::new("CS ID map type", self.cs_id_map.map_type()),
+            Field::new("CS ID map info", self.cs_id_map.sessions()),
+        ]
     }
 }
 
@@ -110,6 +155,7 @@ impl CsIdMap {
             Self::SrtpId(_) => CsIdMapType::SRTP_ID,
             Self::Empty(_) => CsIdMapType::EMPTY,
             Self::GenericId(_) => CsIdMapType::GENERIC_ID,
+            Self::Missing { map_type, .. } => *map_type,
         }
     }
 
@@ -117,17 +163,20 @@ impl CsIdMap {
     pub const fn count(&self) -> usize {
         match self {
             Self::SrtpId(sessions) => sessions.len(),
-            Self::Empty(count) => *count as usize,
+            Self::Empty(count) | Self::Missing { count, .. } => *count as usize,
             Self::GenericId(sessions) => sessions.len(),
         }
     }
 }
 
-impl Body for CsIdMap {
-    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+impl CsIdMap {
+    fn decode(reader: &mut Reader<'_>, blocks: CsBlocks) -> Result<Self, DecodeError> {
         let count = reader.u8()?;
         let offset = reader.position();
         match CsIdMapType(reader.u8()?) {
+            map_type @ (CsIdMapType::SRTP_ID | CsIdMapType::GENERIC_ID) if blocks == CsBlocks::Missing && count > 0 => {
+                Ok(Self::Missing { map_type, count })
+            }
             CsIdMapType::SRTP_ID => {
                 (0..count).map(|_| SrtpId::decode(reader)).collect::<Result<_, _>>().map(Self::SrtpId)
             }
@@ -140,11 +189,14 @@ impl Body for CsIdMap {
     }
 
     fn encode(&self, writer: &mut Writer) -> Result<(), UsageError> {
+        if matches!(self, Self::Missing { map_type: CsIdMapType::EMPTY, .. } | Self::Missing { count: 0, .. }) {
+            return Err(UsageError::FieldLength);
+        }
         writer.short_length(self.count())?;
         writer.u8(self.map_type().0);
         match self {
             Self::SrtpId(sessions) => sessions.iter().try_for_each(|session| session.encode(writer)),
-            Self::Empty(_) => Ok(()),
+            Self::Empty(_) | Self::Missing { .. } => Ok(()),
             Self::GenericId(sessions) => sessions.iter().try_for_each(|session| session.encode(writer)),
         }
     }
@@ -152,8 +204,18 @@ impl Body for CsIdMap {
     fn length(&self) -> usize {
         2 + match self {
             Self::SrtpId(sessions) => sessions.iter().map(Body::length).sum(),
-            Self::Empty(_) => 0,
+            Self::Empty(_) | Self::Missing { .. } => 0,
             Self::GenericId(sessions) => sessions.iter().map(Body::length).sum::<usize>(),
+        }
+    }
+
+    fn sessions(&self) -> Value {
+        let fields =
+            |sessions: &mut dyn Iterator<Item = Vec<Field>>| Value::List(sessions.map(Value::Fields).collect());
+        match self {
+            Self::SrtpId(sessions) => fields(&mut sessions.iter().map(Body::fields)),
+            Self::Empty(_) | Self::Missing { .. } => Value::List(Vec::new()),
+            Self::GenericId(sessions) => fields(&mut sessions.iter().map(Body::fields)),
         }
     }
 }
@@ -172,6 +234,10 @@ impl Body for SrtpId {
 
     fn length(&self) -> usize {
         9
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![Field::new("Policy no", self.policy), Field::new("SSRC", self.ssrc), Field::new("ROC", self.roc)]
     }
 }
 
@@ -200,5 +266,17 @@ impl Body for GenericId {
 
     fn length(&self) -> usize {
         6 + self.policies.len() + self.session_data.len() + self.spi.len()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let policies = self.policies.iter().map(|policy| Value::from(*policy)).collect();
+        vec![
+            Field::new("CS ID", self.cs_id),
+            Field::new("Prot type", self.prot_type),
+            Field::new("S", self.s),
+            Field::new("Policy no", Value::List(policies)),
+            Field::new("Session data", &self.session_data),
+            Field::new("SPI", &self.spi),
+        ]
     }
 }

@@ -7,10 +7,14 @@ use super::header::DATA_TYPE_OFFSET;
 use super::message::{Content, Message};
 use super::payload::{GeneralExtension, Idr, Payload, Sakke, Sign, Sp, Ts};
 use super::registry::{DataType, ExtensionType, IdRole, PayloadType};
+use super::tolerance::{Tolerance, Tolerances};
 use crate::error::{DecodeError, DecodeErrorKind};
 
 /// Octets of RAND at least (RFC 3830, section 6.11, and what TS 33.180 sends).
 pub const MIN_RAND_OCTETS: usize = 16;
+
+/// Octets of RAND at least under [`Tolerance::ShortRand`].
+pub const MIN_SHORT_RAND_OCTETS: usize = 8;
 
 /// Roles that one identity may have in a message. Old peers send others twice.
 const SINGLE_ROLES: [IdRole; 6] = [
@@ -32,7 +36,7 @@ pub struct IMessage<'a> {
     pub csb_id: [u8; 4],
     /// The timestamp in NTP's format, of TS type NTP-UTC or NTP: 32 bits of seconds, 32 bits of fraction.
     pub timestamp: u64,
-    /// The octets of RAND, 16 to 255.
+    /// The octets of RAND, 16 to 255; from 8 under [`Tolerance::ShortRand`].
     pub rand: &'a [u8],
     /// The encapsulated key.
     pub sakke: &'a Sakke,
@@ -42,6 +46,15 @@ pub struct IMessage<'a> {
 }
 
 impl<'a> IMessage<'a> {
+    /// Checks a message against the profile, with the default [`Tolerances`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IMessage::from_message_with`].
+    pub fn from_message(message: &'a Message) -> Result<Self, DecodeError> {
+        Self::from_message_with(message, Tolerances::default())
+    }
+
     /// Checks a message against the profile. The V flag, PRF and CS ID map may have any value.
     ///
     /// # Errors
@@ -53,37 +66,25 @@ impl<'a> IMessage<'a> {
     ///   identity in the role of initiator, responder or KMS of either, [`DecodeErrorKind::DuplicatePolicy`] for a
     ///   second SP with one policy number;
     /// * [`DecodeErrorKind::Missing`], with offset 0, if T, RAND, SAKKE or SIGN is absent.
-    pub fn from_message(message: &'a Message) -> Result<Self, DecodeError> {
-        let data_type = message.header.data_type;
-        if data_type != DataType::SAKKE_MSG {
-            return Err(DecodeError { kind: DecodeErrorKind::DataType(data_type.0), offset: DATA_TYPE_OFFSET });
-        }
-        let (mut timestamp, mut rand, mut sakke) = (None, None, None);
-        let mut seen = Seen { roles: [false; 256], policies: [false; 256] };
+    pub fn from_message_with(message: &'a Message, tolerances: Tolerances) -> Result<Self, DecodeError> {
+        let mut check = Check::new(tolerances);
+        let mut fault = None;
+        let mut report = |error| {
+            fault.get_or_insert(error);
+        };
+        check.data_type(message.header.data_type, &mut report);
         for part in message.layout() {
-            let Content::Payload(payload) = part.content else { continue };
-            let once = |is_second: bool| {
-                let kind = DecodeErrorKind::Duplicate(payload.payload_type().0);
-                if is_second { Err(DecodeError { kind, offset: part.offset }) } else { Ok(()) }
-            };
-            let field = part.offset + FIRST_FIELD;
-            match payload {
-                Payload::T(ts) => once(timestamp.replace(ntp(*ts, field)?).is_some())?,
-                Payload::Rand(octets) => once(rand.replace(long_enough(&octets.0, field)?).is_some())?,
-                Payload::Sakke(content) => once(sakke.replace(content).is_some())?,
-                Payload::Idr(idr) => seen.role(idr.role, field)?,
-                Payload::Sp(sp) => seen.policy(sp.policy, field)?,
-                _ => {}
+            if let Content::Payload(payload) = part.content {
+                check.payload(part.offset, payload, &mut report);
             }
         }
-        Ok(Self {
-            csb_id: message.header.csb_id,
-            timestamp: timestamp.ok_or(missing(PayloadType::T))?,
-            rand: rand.ok_or(missing(PayloadType::RAND))?,
-            sakke: sakke.ok_or(missing(PayloadType::SAKKE))?,
-            sign: message.sign.as_ref().ok_or(missing(PayloadType::SIGN))?,
-            message,
-        })
+        check.presence(message.sign.is_some(), &mut report);
+        match (fault, check.timestamp, check.rand, check.sakke, &message.sign) {
+            (None, Some(timestamp), Some(rand), Some(sakke), Some(sign)) => {
+                Ok(Self { csb_id: message.header.csb_id, timestamp, rand, sakke, sign, message })
+            }
+            (fault, ..) => Err(fault.unwrap_or(missing(PayloadType::SIGN))),
+        }
     }
 
     /// The message as it was before the check.
@@ -116,43 +117,85 @@ impl<'a> IMessage<'a> {
     }
 }
 
-/// The numbers that were met and must not be met again.
-struct Seen {
+/// The check of a message against the profile, payload by payload. Every fault is reported.
+pub(super) struct Check<'a> {
+    tolerances: Tolerances,
+    /// The payload types that were met, well formed or not.
+    types: [bool; 256],
     roles: [bool; 256],
     policies: [bool; 256],
+    timestamp: Option<u64>,
+    rand: Option<&'a [u8]>,
+    sakke: Option<&'a Sakke>,
 }
 
-impl Seen {
-    fn role(&mut self, role: IdRole, offset: usize) -> Result<(), DecodeError> {
-        let is_second = core::mem::replace(&mut self.roles[usize::from(role.0)], true);
-        if is_second && SINGLE_ROLES.contains(&role) {
-            return Err(DecodeError { kind: DecodeErrorKind::DuplicateRole(role.0), offset });
-        }
-        Ok(())
+impl<'a> Check<'a> {
+    pub(super) const fn new(tolerances: Tolerances) -> Self {
+        let none = [false; 256];
+        Self { tolerances, types: none, roles: none, policies: none, timestamp: None, rand: None, sakke: None }
     }
 
-    fn policy(&mut self, policy: u8, offset: usize) -> Result<(), DecodeError> {
-        if core::mem::replace(&mut self.policies[usize::from(policy)], true) {
-            return Err(DecodeError { kind: DecodeErrorKind::DuplicatePolicy(policy), offset });
+    pub(super) fn data_type(&self, data_type: DataType, report: &mut dyn FnMut(DecodeError)) {
+        if data_type != DataType::SAKKE_MSG {
+            report(DecodeError { kind: DecodeErrorKind::DataType(data_type.0), offset: DATA_TYPE_OFFSET });
         }
-        Ok(())
+    }
+
+    /// Notes that a payload of a type is there.
+    pub(super) fn payload_type(
+        &mut self,
+        offset: usize,
+        payload_type: PayloadType,
+        report: &mut dyn FnMut(DecodeError),
+    ) {
+        let once = matches!(payload_type, PayloadType::T | PayloadType::RAND | PayloadType::SAKKE);
+        if seen(&mut self.types, payload_type.0) && once {
+            report(DecodeError { kind: DecodeErrorKind::Duplicate(payload_type.0), offset });
+        }
+    }
+
+    pub(super) fn payload(&mut self, offset: usize, payload: &'a Payload, report: &mut dyn FnMut(DecodeError)) {
+        self.payload_type(offset, payload.payload_type(), report);
+        let offset = offset + FIRST_FIELD;
+        let mut fault = |kind| report(DecodeError { kind, offset });
+        match payload {
+            Payload::T(Ts::NtpUtc(bits) | Ts::Ntp(bits)) => self.timestamp = Some(*bits),
+            Payload::T(ts) => fault(DecodeErrorKind::TimestampType(ts.ts_type().0)),
+            Payload::Rand(rand) => {
+                let short = self.tolerances.contains(Tolerance::ShortRand);
+                let least = if short { MIN_SHORT_RAND_OCTETS } else { MIN_RAND_OCTETS };
+                if rand.0.len() < least {
+                    fault(DecodeErrorKind::RandLength);
+                }
+                self.rand = Some(&rand.0);
+            }
+            Payload::Sakke(sakke) => self.sakke = Some(sakke),
+            Payload::Idr(idr) if seen(&mut self.roles, idr.role.0) && SINGLE_ROLES.contains(&idr.role) => {
+                fault(DecodeErrorKind::DuplicateRole(idr.role.0));
+            }
+            Payload::Sp(sp) if seen(&mut self.policies, sp.policy) => {
+                fault(DecodeErrorKind::DuplicatePolicy(sp.policy));
+            }
+            _ => {}
+        }
+    }
+
+    /// Reports what is absent, after the last payload.
+    pub(super) fn presence(&self, is_signed: bool, report: &mut dyn FnMut(DecodeError)) {
+        for needed in [PayloadType::T, PayloadType::RAND, PayloadType::SAKKE] {
+            if !self.types[usize::from(needed.0)] {
+                report(missing(needed));
+            }
+        }
+        if !is_signed {
+            report(missing(PayloadType::SIGN));
+        }
     }
 }
 
-fn ntp(ts: Ts, offset: usize) -> Result<u64, DecodeError> {
-    match ts {
-        Ts::NtpUtc(bits) | Ts::Ntp(bits) => Ok(bits),
-        Ts::Counter(_) | Ts::NtpUtc32(_) => {
-            Err(DecodeError { kind: DecodeErrorKind::TimestampType(ts.ts_type().0), offset })
-        }
-    }
-}
-
-fn long_enough(rand: &[u8], offset: usize) -> Result<&[u8], DecodeError> {
-    if rand.len() < MIN_RAND_OCTETS {
-        return Err(DecodeError { kind: DecodeErrorKind::RandLength, offset });
-    }
-    Ok(rand)
+/// Notes a number; whether it was noted before.
+fn seen(numbers: &mut [bool; 256], number: u8) -> bool {
+    core::mem::replace(&mut numbers[usize::from(number)], true)
 }
 
 const fn missing(payload_type: PayloadType) -> DecodeError {

@@ -4,6 +4,8 @@
 
 use core::fmt;
 
+use super::field::Value;
+
 macro_rules! registry {
     ($($(#[$doc:meta])* $registry:ident { $($constant:ident = $value:literal $name:literal,)* })*) => {$(
         $(#[$doc])*
@@ -22,6 +24,12 @@ macro_rules! registry {
                     $($value => Some($name),)*
                     _ => None,
                 }
+            }
+        }
+
+        impl From<$registry> for Value {
+            fn from(number: $registry) -> Self {
+                Self::Named(number.0, number.name())
             }
         }
 
@@ -117,6 +125,21 @@ registry! {
         NTP_UTC_32 = 3 "NTP-UTC-32",
     }
 
+    /// What a timestamp with a role is for (RFC 6043, section 6.4).
+    TsRole {
+        ISSUE = 1 "Time of issue",
+        START = 2 "Start of validity",
+        END = 3 "End of validity",
+        REKEYING = 4 "Rekeying interval",
+    }
+
+    /// Whose random octets these are (RFC 6043, section 6.8).
+    RandRole {
+        INITIATOR = 1 "Initiator",
+        RESPONDER = 2 "Responder",
+        KMS = 3 "KMS",
+    }
+
     /// Form of an identity (RFC 3830, section 6.7; RFC 6043, section 6.6).
     IdType {
         NAI = 0 "NAI",
@@ -143,6 +166,103 @@ registry! {
         X509V3_URL = 1 "X.509v3 URL",
         X509V3_SIGN = 2 "X.509v3 Sign",
         X509V3_ENCR = 3 "X.509v3 Encr",
+    }
+
+    /// Encryption of the keys in KEMAC (RFC 3830, section 6.2; RFC 6043).
+    EncrAlg {
+        NULL = 0 "NULL",
+        AES_CM_128 = 1 "AES-CM-128",
+        AES_KW_128 = 2 "AES-KW-128",
+        AES_CM_256 = 3 "AES-CM-256",
+    }
+
+    /// Authentication of a message, in KEMAC and V (RFC 3830, section 6.2; RFC 6043).
+    MacAlg {
+        NULL = 0 "NULL",
+        HMAC_SHA_1_160 = 1 "HMAC-SHA-1-160",
+        HMAC_SHA_256_256 = 2 "HMAC-SHA-256-256",
+    }
+
+    /// Hash function of a certificate hash (RFC 3830, section 6.8; RFC 6043).
+    HashFunc {
+        SHA_1 = 0 "SHA-1",
+        MD5 = 1 "MD5",
+        SHA_256 = 2 "SHA-256",
+    }
+
+    /// Diffie-Hellman group (RFC 3830, section 6.4).
+    DhGroup {
+        OAKLEY_5 = 0 "OAKLEY 5",
+        OAKLEY_1 = 1 "OAKLEY 1",
+        OAKLEY_2 = 2 "OAKLEY 2",
+    }
+
+    /// Kind of the key in a Key data sub-payload, in four bits (RFC 3830, section 6.13; RFC 6043).
+    KeyDataType {
+        TGK = 0 "TGK",
+        TGK_SALT = 1 "TGK+SALT",
+        TEK = 2 "TEK",
+        TEK_SALT = 3 "TEK+SALT",
+        GTGK = 4 "GTGK",
+        GTGK_SALT = 5 "GTGK+SALT",
+        MPK = 6 "MPK",
+    }
+
+    /// How the validity of a key is stated, in four bits (RFC 3830, section 6.13).
+    Kv {
+        NULL = 0 "Null",
+        SPI = 1 "SPI",
+        INTERVAL = 2 "Interval",
+    }
+
+    /// What an Error message reports (RFC 3830, section 6.12; RFC 4738; RFC 6043).
+    ErrorNo {
+        AUTH_FAILURE = 0 "Auth failure",
+        INVALID_TS = 1 "Invalid TS",
+        INVALID_PRF = 2 "Invalid PRF",
+        INVALID_MAC = 3 "Invalid MAC",
+        INVALID_EA = 4 "Invalid EA",
+        INVALID_HA = 5 "Invalid HA",
+        INVALID_DH = 6 "Invalid DH",
+        INVALID_ID = 7 "Invalid ID",
+        INVALID_CERT = 8 "Invalid Cert",
+        INVALID_SP = 9 "Invalid SP",
+        INVALID_SPPAR = 10 "Invalid SPpar",
+        INVALID_DT = 11 "Invalid DT",
+        UNSPECIFIED = 12 "Unspecified error",
+        UNSUPPORTED_MESSAGE = 13 "Unsupported message type",
+        INVALID_TICKET = 14 "Invalid TICKET",
+        INVALID_TPPAR = 15 "Invalid TPpar",
+    }
+
+    /// Encryption of SRTP, in an SRTP policy (RFC 3830, section 6.10.1, and its registry).
+    SrtpEncryption {
+        NULL = 0 "NULL",
+        AES_CM = 1 "AES-CM",
+        AES_F8 = 2 "AES-F8",
+        SEED_CTR = 3 "SEED-CTR",
+        SEED_CCM = 4 "SEED-CCM",
+        SEED_GCM = 5 "SEED-GCM",
+        AES_GCM = 6 "AES-GCM",
+    }
+
+    /// Authentication of SRTP, in an SRTP policy (RFC 3830, section 6.10.1; RFC 4771).
+    SrtpAuthentication {
+        NULL = 0 "NULL",
+        HMAC_SHA_1 = 1 "HMAC-SHA-1",
+        RCC_M1 = 2 "RCCm1",
+        RCC_M2 = 3 "RCCm2",
+        RCC_M3 = 4 "RCCm3",
+    }
+
+    /// Pseudo-random function of SRTP, in an SRTP policy (RFC 3830, section 6.10.1).
+    SrtpPrf {
+        AES_CM = 0 "AES-CM",
+    }
+
+    /// Order of forward error correction and SRTP at the sender (RFC 3830, section 6.10.1).
+    FecOrder {
+        FEC_THEN_SRTP = 0 "FEC-SRTP",
     }
 
     /// Parameter of an SRTP policy (RFC 3830, section 6.10.1, and its registry).
@@ -178,6 +298,13 @@ registry! {
         KEY_PARAMETERS = 7 "Key Parameters",
     }
 
+    /// Kind of a key identifier in a Key ID extension (RFC 4563).
+    KeyIdType {
+        KEY_DOMAIN = 0 "Key Domain ID",
+        MSK = 1 "MSK ID",
+        MTK = 2 "MTK ID",
+    }
+
     /// Parameter set of SAKKE (RFC 6509, section 4).
     SakkeParams {
         SET_1 = 1 "Parameter Set 1",
@@ -194,6 +321,53 @@ registry! {
         RSA_PKCS1 = 0 "RSA/PKCS#1/1.5",
         RSA_PSS = 1 "RSA/PSS",
         ECCSI = 2 "ECCSI",
+    }
+}
+
+impl MacAlg {
+    /// How many octets the MAC has; `None` if the algorithm is not known.
+    pub const fn octets(self) -> Option<usize> {
+        match self {
+            Self::NULL => Some(0),
+            Self::HMAC_SHA_1_160 => Some(20),
+            Self::HMAC_SHA_256_256 => Some(32),
+            _ => None,
+        }
+    }
+}
+
+impl HashFunc {
+    /// How many octets the hash has; `None` if the function is not known.
+    pub const fn octets(self) -> Option<usize> {
+        match self {
+            Self::SHA_1 => Some(20),
+            Self::MD5 => Some(16),
+            Self::SHA_256 => Some(32),
+            _ => None,
+        }
+    }
+}
+
+impl DhGroup {
+    /// How many octets a public value has; `None` if the group is not known.
+    pub const fn octets(self) -> Option<usize> {
+        match self {
+            Self::OAKLEY_5 => Some(192),
+            Self::OAKLEY_1 => Some(96),
+            Self::OAKLEY_2 => Some(128),
+            _ => None,
+        }
+    }
+}
+
+impl KeyDataType {
+    /// Whether a salt comes with the key; `None` if the kind is not known.
+    pub const fn has_salt(self) -> Option<bool> {
+        match self {
+            Self::TGK | Self::TEK | Self::GTGK | Self::MPK => Some(false),
+            Self::TGK_SALT | Self::TEK_SALT | Self::GTGK_SALT => Some(true),
+            _ => None,
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! ID and IDR.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::{DecodeError, UsageError};
 use crate::mikey::codec::{Body, Reader, Writer};
+use crate::mikey::field::{Field, Value};
 use crate::mikey::registry::{IdRole, IdType};
 
 /// The content of ID, an identity (RFC 3830, section 6.7).
@@ -27,6 +29,11 @@ impl Body for Id {
 
     fn length(&self) -> usize {
         3 + self.data.len()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let data = Value::identity(self.id_type, &self.data);
+        vec![Field::new("ID type", self.id_type), Field::new("ID data", data)]
     }
 }
 
@@ -53,5 +60,10 @@ impl Body for Idr {
 
     fn length(&self) -> usize {
         4 + self.data.len()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let data = Value::identity(self.id_type, &self.data);
+        vec![Field::new("ID role", self.role), Field::new("ID type", self.id_type), Field::new("ID data", data)]
     }
 }

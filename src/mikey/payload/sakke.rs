@@ -1,9 +1,11 @@
 //! SAKKE.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::{DecodeError, UsageError};
 use crate::mikey::codec::{Body, Reader, Writer};
+use crate::mikey::field::Field;
 use crate::mikey::registry::{IdScheme, SakkeParams};
 
 /// The content of SAKKE, an encapsulated key (RFC 6509, section 4).
@@ -29,5 +31,14 @@ impl Body for Sakke {
 
     fn length(&self) -> usize {
         4 + self.data.len()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::new("SAKKE params", self.params),
+            Field::new("ID scheme", self.id_scheme),
+            Field::new("SAKKE data length", self.data.len()),
+            Field::new("SAKKE data", &self.data),
+        ]
     }
 }

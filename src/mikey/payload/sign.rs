@@ -1,9 +1,11 @@
 //! SIGN.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::error::{DecodeError, UsageError};
 use crate::mikey::codec::{Body, Reader, Writer};
+use crate::mikey::field::Field;
 use crate::mikey::registry::SType;
 
 const LENGTH_BITS: u32 = 12;
@@ -19,6 +21,9 @@ pub struct Sign {
 }
 
 impl Sign {
+    /// Octets of S type and signature length.
+    pub(in crate::mikey) const HEAD_OCTETS: usize = 2;
+
     /// Appends S type and signature length, the last octets that the signature covers.
     pub(in crate::mikey) fn encode_head(s_type: SType, length: usize, writer: &mut Writer) -> Result<(), UsageError> {
         match u16::try_from(length) {
@@ -46,5 +51,13 @@ impl Body for Sign {
 
     fn length(&self) -> usize {
         2 + self.signature.len()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            Field::new("S type", self.s_type),
+            Field::new("Signature length", self.signature.len()),
+            Field::new("Signature", &self.signature),
+        ]
     }
 }

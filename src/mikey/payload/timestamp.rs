@@ -1,8 +1,12 @@
-//! T, the timestamp.
+//! T and TR, the timestamps.
+
+use alloc::vec;
+use alloc::vec::Vec;
 
 use crate::error::{DecodeError, DecodeErrorKind, UsageError};
 use crate::mikey::codec::{Body, Reader, Writer};
-use crate::mikey::registry::TsType;
+use crate::mikey::field::{Field, Value};
+use crate::mikey::registry::{TsRole, TsType};
 
 /// The content of T, the timestamp payload: TS type and TS value (RFC 3830, section 6.6; RFC 6043).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,5 +59,45 @@ impl Body for Ts {
             Self::NtpUtc(_) | Self::Ntp(_) => 9,
             Self::Counter(_) | Self::NtpUtc32(_) => 5,
         }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let value = match *self {
+            Self::NtpUtc(value) => Value::Ntp(value),
+            Self::NtpUtc32(seconds) => Value::Ntp(u64::from(seconds) << 32),
+            Self::Ntp(value) => value.to_be_bytes().as_slice().into(),
+            Self::Counter(value) => value.into(),
+        };
+        vec![Field::new("TS type", self.ts_type()), Field::new("TS value", value)]
+    }
+}
+
+/// The content of TR, a timestamp with its role (RFC 6043, section 6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tr {
+    /// What the timestamp is for.
+    pub role: TsRole,
+    /// The timestamp.
+    pub ts: Ts,
+}
+
+impl Body for Tr {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { role: TsRole(reader.u8()?), ts: Ts::decode(reader)? })
+    }
+
+    fn encode(&self, writer: &mut Writer) -> Result<(), UsageError> {
+        writer.u8(self.role.0);
+        self.ts.encode(writer)
+    }
+
+    fn length(&self) -> usize {
+        1 + self.ts.length()
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let mut fields = vec![Field::new("TS role", self.role)];
+        fields.extend(self.ts.fields());
+        fields
     }
 }
