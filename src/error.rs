@@ -130,6 +130,10 @@ pub enum DecodeErrorKind {
     NoCryptoSessions,
     /// The map announces crypto sessions and holds none.
     MissingCsBlocks,
+    /// A message in SDP is not base64, or is empty.
+    Base64,
+    /// A message in SDP is longer than any message is.
+    TooLong,
 }
 
 impl fmt::Display for DecodeErrorKind {
@@ -156,6 +160,8 @@ impl fmt::Display for DecodeErrorKind {
             Self::SpWithEmptyMap => f.write_str("SP stands beside the empty map"),
             Self::NoCryptoSessions => f.write_str("the GENERIC-ID map has no crypto session"),
             Self::MissingCsBlocks => f.write_str("the CS ID map lacks the crypto sessions that it announces"),
+            Self::Base64 => f.write_str("no message in base64"),
+            Self::TooLong => f.write_str("longer than a message can be"),
         }
     }
 }

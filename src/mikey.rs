@@ -8,7 +8,8 @@
 //! name: those that devices in the field need are the default.
 //!
 //! [`inspect`] says what octets hold and all that is wrong with them. [`i_message`] holds the profile of the one message
-//! of MIKEY-SAKKE (RFC 6509), [`prf`] the derivation of session keys. Nothing here signs, verifies or looks at a clock.
+//! of MIKEY-SAKKE (RFC 6509), [`error_message`] the answer to one that is not accepted, [`prf`] the derivation of session
+//! keys, [`sdp`] the way in which SDP carries messages. Nothing here signs, verifies or looks at a clock.
 //!
 //! ```
 //! # fn main() -> Result<(), mikey_sakke::Error> {
@@ -37,6 +38,7 @@
 //! ```
 
 mod codec;
+pub mod error_message;
 mod field;
 mod header;
 pub mod i_message;
@@ -45,6 +47,7 @@ mod message;
 pub mod payload;
 pub mod prf;
 pub mod registry;
+pub mod sdp;
 mod tolerance;
 
 pub use field::{Field, Value};

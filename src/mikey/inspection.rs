@@ -16,11 +16,12 @@ use crate::error::{DecodeError, DecodeErrorKind};
 /// What [`inspect`] finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection<'a> {
-    /// HDR, and every payload that could be told apart, in the order of the message.
+    /// HDR and the payloads, in the order of the message. A payload whose length cannot be told is the last, and has all
+    /// octets that are left.
     pub parts: Vec<InspectedPart<'a>>,
     /// Everything that is wrong, in the order in which it was found.
     pub faults: Vec<Fault>,
-    /// How many octets the parts have together: all of them, unless a length could not be told or octets are left over.
+    /// How many octets the parts have together: all of them, unless HDR is malformed or octets are left over.
     pub length: usize,
     /// How many octets the signature covers, if there is one.
     pub signed_length: Option<usize>,
@@ -64,7 +65,7 @@ pub struct Fault {
 /// depart from the standards in a way that is not tolerated, where an I_MESSAGE does not follow its profile (RFC 6509),
 /// and where the data of an extension or of KEMAC without encryption do not have their form.
 ///
-/// It goes on after a malformed payload whose length can be told, and ends where one cannot.
+/// It goes on after a malformed payload whose length can be told, and ends at one whose length cannot.
 pub fn inspect(octets: &[u8], tolerances: Tolerances) -> Inspection<'_> {
     let walk = Walk::new(octets, CsBlocks::Present);
     let walk = if walk.faults.is_empty() || !tolerances.contains(Tolerance::MissingCsBlocks) {
@@ -152,12 +153,12 @@ impl<'a> Walk<'a> {
             match next.payload_type {
                 PayloadType::LAST => break,
                 PayloadType::SIGN => {
-                    let sign = Sign::decode(&mut self.reader)?;
+                    let sign = Sign::decode(&mut self.reader).inspect_err(|_| self.rest(octets, offset, next))?;
                     self.part(octets, offset, Some(PayloadType::SIGN), Some(InspectedContent::Sign(sign)));
                     break;
                 }
                 payload_type => {
-                    let (content, following) = self.payload(next)?;
+                    let (content, following) = self.payload(next).inspect_err(|_| self.rest(octets, offset, next))?;
                     self.part(octets, offset, Some(payload_type), content);
                     next = following;
                 }
@@ -178,6 +179,15 @@ impl<'a> Walk<'a> {
                 self.faults.push(error);
                 Ok((None, next))
             }
+        }
+    }
+
+    /// Notes a payload whose length cannot be told: it has all that is left.
+    fn rest(&mut self, octets: &'a [u8], offset: usize, announced: NextPayload) {
+        let octets = &octets[offset..];
+        if !octets.is_empty() {
+            let payload_type = Some(announced.payload_type);
+            self.parts.push(InspectedPart { offset, octets, payload_type, content: None });
         }
     }
 
@@ -227,7 +237,10 @@ impl<'a> Walk<'a> {
         payloads(&parts).filter_map(|(offset, payload)| inner_fault(offset, payload, data_type)).for_each(report);
 
         let signed_length = sign.map(|(part, sign)| part.offset + part.octets.len() - sign.signature.len());
-        let is_in = |part: &InspectedPart<'_>, offset| (part.offset..part.offset + part.octets.len()).contains(&offset);
+        let is_in = |part: &InspectedPart<'_>, offset| {
+            let end = part.offset + part.octets.len();
+            (part.offset..end).contains(&offset) || part.content.is_none() && offset == end
+        };
         let fault = |error: DecodeError| {
             let payload = parts.iter().position(|part| is_in(part, error.offset)).and_then(|part| part.checked_sub(1));
             Fault { error, payload }

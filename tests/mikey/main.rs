@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+mod error_message;
 mod i_message;
 mod inspection;
 mod limits;
@@ -9,4 +10,5 @@ mod malformed;
 mod payloads;
 mod properties;
 mod recorded;
+mod sdp;
 mod tolerances;
