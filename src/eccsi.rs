@@ -121,7 +121,7 @@ pub struct SigningPair {
 
 /// The KMS Public Authentication Key: a point of P-256.
 ///
-/// At its first verification it is prepared for all that follow, with a table of 64 KiB, which copies share.
+/// At its first verification it is prepared for all that follow, with a table of 16 KiB, which copies share.
 #[derive(Clone)]
 pub struct Kpak {
     point: Point,

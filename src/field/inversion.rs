@@ -1,5 +1,5 @@
-//! Inversion, in constant time and, of public values, in variable time: the divisions of Bernstein and Yang ("Fast constant-time gcd computation and modular
-//! inversion", 2019), 62 at a time.
+//! Inversion, in constant time and, of public values, in variable time: the divisions of Bernstein and Yang ("Fast
+//! constant-time gcd computation and modular inversion", 2019), 62 at a time.
 //!
 //! A step takes (delta, f, g), f odd, to (1 - delta, g, (g - f)/2) if delta > 0 and g is odd, else to
 //! (1 + delta, f, (g + (g mod 2) f)/2). The greatest common divisor of f and g does not change, and g reaches 0. The
