@@ -4,11 +4,15 @@
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 #[allow(unsafe_code)]
+pub(crate) mod adx;
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+#[allow(unsafe_code)]
 pub(crate) mod ifma;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 #[allow(unsafe_code)]
 pub(crate) mod p256_adx;
 pub(crate) mod portable;
+pub(crate) mod product;
 #[cfg_attr(not(feature = "hazmat"), allow(dead_code, unreachable_pub, reason = "hazmat alone lets a caller choose"))]
 mod select;
 

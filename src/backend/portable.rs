@@ -4,10 +4,15 @@
 //! 0..m-1. No function branches on, or indexes by, the value of a residue.
 
 use core::fmt;
+use core::hint::black_box;
 use core::marker::PhantomData;
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, CtOption};
 use zeroize::Zeroize;
+
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+use super::adx;
+use super::product::Product;
 
 #[cfg(target_pointer_width = "64")]
 mod word {
@@ -32,6 +37,9 @@ pub(crate) const OCTETS: usize = 128;
 
 pub(crate) type Words = [Word; WORDS];
 
+/// A product of two numbers of [`WORDS`] words.
+pub(crate) type DoubleWords = [Word; 2 * WORDS];
+
 /// An odd modulus m below 2^1024 and what Montgomery multiplication needs to know about it.
 pub(crate) struct Modulus {
     /// m.
@@ -42,6 +50,9 @@ pub(crate) struct Modulus {
     r_squared: Words,
     /// -m^-1 mod 2^`Word::BITS`.
     negative_inverse: Word,
+    /// The same for `mulx` and `adx`.
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+    pub(crate) adx: adx::Constants,
 }
 
 impl Modulus {
@@ -53,7 +64,14 @@ impl Modulus {
         one = times_two_to_the(1024, one, &words);
         let r_squared = times_two_to_the(1024, one, &words);
         let negative_inverse = inverse_64(&words).wrapping_neg() as Word;
-        Self { words, one, r_squared, negative_inverse }
+        Self {
+            words,
+            one,
+            r_squared,
+            negative_inverse,
+            #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+            adx: adx::Constants::new(&words, negative_inverse),
+        }
     }
 
     /// m in words of 64 bits, whatever the processor's have.
@@ -77,7 +95,7 @@ pub(crate) trait ModulusOf: Copy + 'static {
 /// An integer modulo m, in Montgomery form.
 #[derive(Clone, Copy)]
 pub(crate) struct Residue<M> {
-    words: Words,
+    pub(super) words: Words,
     modulus: PhantomData<M>,
 }
 
@@ -86,20 +104,20 @@ impl<M: ModulusOf> Residue<M> {
     pub(crate) const ONE: Self = Self::from_montgomery(M::MODULUS.one);
     pub(crate) const TWO_TO_THE_1024: Self = Self::from_montgomery(M::MODULUS.r_squared);
 
-    const fn from_montgomery(words: Words) -> Self {
+    pub(super) const fn from_montgomery(words: Words) -> Self {
         Self { words, modulus: PhantomData }
     }
 
     /// A constant from 256 hexadecimal digits, a number below m.
     pub(crate) const fn from_hex(hex: &str) -> Self {
-        Self::from_montgomery(multiply(&words_from_hex(hex), &M::MODULUS.r_squared, &M::MODULUS))
+        Self::from_montgomery(reduce(product(&words_from_hex(hex), &M::MODULUS.r_squared), &M::MODULUS))
     }
 
     /// Reads 128 octets, big-endian; none if the number is m or above.
     pub(crate) fn from_octets(octets: &[u8; OCTETS]) -> CtOption<Self> {
         let words = words_from_octets(octets);
-        let (_, borrow) = subtract_words(&words, &M::MODULUS.words);
-        CtOption::new(Self::reduced_from_words(&words), Choice::from((borrow & 1) as u8))
+        let (_, borrow) = subtract_words(&words, &M::MODULUS.words, false);
+        CtOption::new(Self::reduced_from_words(&words), Choice::from(u8::from(borrow)))
     }
 
     /// Reads 128 octets, big-endian, as a number of any size up to 2^1024 - 1, modulo m.
@@ -116,7 +134,7 @@ impl<M: ModulusOf> Residue<M> {
     /// Any number below 2^1024 modulo m: multiplication by R^2 gives a product below mR, which is all that
     /// Montgomery's reduction asks for.
     fn reduced_from_words(words: &Words) -> Self {
-        Self::from_montgomery(multiply(words, &M::MODULUS.r_squared, &M::MODULUS))
+        Self::from_montgomery(*words).multiply(&Self::TWO_TO_THE_1024)
     }
 
     /// The number in 0..m-1, as 128 octets, big-endian.
@@ -132,7 +150,7 @@ impl<M: ModulusOf> Residue<M> {
     pub(crate) fn to_words(self) -> Words {
         let mut unit = [0; WORDS];
         unit[0] = 1;
-        multiply(&self.words, &unit, &M::MODULUS)
+        self.multiply(&Self::from_montgomery(unit)).words
     }
 
     /// The number in 0..m-1, as words of 64 bits, whatever the processor's have.
@@ -162,7 +180,7 @@ impl<M: ModulusOf> Residue<M> {
     }
 
     pub(crate) fn multiply(&self, other: &Self) -> Self {
-        Self::from_montgomery(multiply(&self.words, &other.words, &M::MODULUS))
+        Product::of(self, other).reduce()
     }
 
     pub(crate) fn square(&self) -> Self {
@@ -203,15 +221,17 @@ impl<M> fmt::Debug for Residue<M> {
 }
 
 /// a + b + carry: the sum and the carry.
-const fn add_with_carry(a: Word, b: Word, carry: Word) -> (Word, Word) {
-    let sum = a as Double + b as Double + carry as Double;
-    (sum as Word, (sum >> Word::BITS) as Word)
+const fn add_with_carry(a: Word, b: Word, carry: bool) -> (Word, bool) {
+    let (sum, first) = a.overflowing_add(b);
+    let (sum, second) = sum.overflowing_add(carry as Word);
+    (sum, first | second)
 }
 
-/// a - b - borrow, where a borrow is all ones: the difference and the borrow.
-const fn subtract_with_borrow(a: Word, b: Word, borrow: Word) -> (Word, Word) {
-    let difference = (a as Double).wrapping_sub(b as Double + (borrow & 1) as Double);
-    (difference as Word, (difference >> Word::BITS) as Word)
+/// a - b - borrow: the difference and the borrow.
+const fn subtract_with_borrow(a: Word, b: Word, borrow: bool) -> (Word, bool) {
+    let (difference, first) = a.overflowing_sub(b);
+    let (difference, second) = difference.overflowing_sub(borrow as Word);
+    (difference, first | second)
 }
 
 /// a + b * c + carry, which fits two words: low and high.
@@ -220,10 +240,15 @@ const fn multiply_add(a: Word, b: Word, c: Word, carry: Word) -> (Word, Word) {
     (sum as Word, (sum >> Word::BITS) as Word)
 }
 
-/// a - b modulo R; the borrow is all ones if a < b, else 0.
-const fn subtract_words(a: &Words, b: &Words) -> (Words, Word) {
+/// All ones if the condition holds, else 0, in a form of which the compiler makes no branch.
+const fn mask(condition: bool) -> Word {
+    black_box((condition as Word).wrapping_neg())
+}
+
+/// a - b - borrow modulo R, and the borrow.
+#[inline(always)]
+pub(super) const fn subtract_words(a: &Words, b: &Words, mut borrow: bool) -> (Words, bool) {
     let mut difference = [0; WORDS];
-    let mut borrow = 0;
     let mut i = 0;
     while i < WORDS {
         (difference[i], borrow) = subtract_with_borrow(a[i], b[i], borrow);
@@ -232,10 +257,10 @@ const fn subtract_words(a: &Words, b: &Words) -> (Words, Word) {
     (difference, borrow)
 }
 
-/// a + b modulo R, and the carry.
-const fn add_words(a: &Words, b: &Words) -> (Words, Word) {
+/// a + b + carry modulo R, and the carry.
+#[inline(always)]
+pub(super) const fn add_words(a: &Words, b: &Words, mut carry: bool) -> (Words, bool) {
     let mut sum = [0; WORDS];
-    let mut carry = 0;
     let mut i = 0;
     while i < WORDS {
         (sum[i], carry) = add_with_carry(a[i], b[i], carry);
@@ -244,64 +269,85 @@ const fn add_words(a: &Words, b: &Words) -> (Words, Word) {
     (sum, carry)
 }
 
-/// `words` where the mask is all ones, else 0.
-const fn masked(words: &Words, mask: Word) -> Words {
-    let mut kept = *words;
+/// a if the condition holds, else b.
+#[inline(always)]
+const fn choose(condition: bool, a: &Words, b: &Words) -> Words {
+    let mask = mask(condition);
+    let mut chosen = [0; WORDS];
     let mut i = 0;
     while i < WORDS {
-        kept[i] &= mask;
+        chosen[i] = b[i] ^ ((a[i] ^ b[i]) & mask);
         i += 1;
     }
-    kept
+    chosen
 }
 
 /// Brings carry * R + a, a number below 2m, below m.
-const fn reduce_once(a: &Words, carry: Word, m: &Words) -> Words {
-    let (difference, borrow) = subtract_words(a, m);
+#[inline(always)]
+pub(super) const fn reduce_once(a: &Words, carry: bool, m: &Words) -> Words {
+    let (difference, borrow) = subtract_words(a, m, false);
     // Too much was subtracted if the borrow is not covered by the carry.
-    let (_, went_below) = subtract_with_borrow(carry, borrow & 1, 0);
-    add_words(&difference, &masked(m, went_below)).0
+    choose(borrow & !carry, a, &difference)
+}
+
+/// Brings a - borrow * R, a number of -m..m, to 0..m-1.
+#[inline(always)]
+pub(super) const fn raise_once(a: &Words, borrow: bool, m: &Words) -> Words {
+    choose(borrow, &add_words(a, m, false).0, a)
 }
 
 const fn add(a: &Words, b: &Words, m: &Words) -> Words {
-    let (sum, carry) = add_words(a, b);
+    let (sum, carry) = add_words(a, b, false);
     reduce_once(&sum, carry, m)
 }
 
 const fn subtract(a: &Words, b: &Words, m: &Words) -> Words {
-    let (difference, borrow) = subtract_words(a, b);
-    add_words(&difference, &masked(m, borrow)).0
+    let (difference, borrow) = subtract_words(a, b, false);
+    raise_once(&difference, borrow, m)
 }
 
-/// a * b / R mod m, for a * b < mR: Montgomery's multiplication, one word of b at a time.
-///
-/// The sum t stays below 2m after each word, so that one bit beyond its words is enough.
+/// a * b, one word of b at a time.
 #[inline]
-const fn multiply(a: &Words, b: &Words, m: &Modulus) -> Words {
-    let mut t = [0; WORDS];
-    let mut top = 0;
+pub(crate) const fn product(a: &Words, b: &Words) -> DoubleWords {
+    let mut t = [0; 2 * WORDS];
     let mut i = 0;
     while i < WORDS {
         let mut carry = 0;
         let mut j = 0;
         while j < WORDS {
-            (t[j], carry) = multiply_add(t[j], a[j], b[i], carry);
+            (t[i + j], carry) = multiply_add(t[i + j], a[j], b[i], carry);
             j += 1;
         }
-        let (top_low, top_high) = add_with_carry(top, carry, 0);
-
-        let k = t[0].wrapping_mul(m.negative_inverse);
-        (_, carry) = multiply_add(t[0], k, m.words[0], 0);
-        j = 1;
-        while j < WORDS {
-            (t[j - 1], carry) = multiply_add(t[j], k, m.words[j], carry);
-            j += 1;
-        }
-        (t[WORDS - 1], carry) = add_with_carry(top_low, carry, 0);
-        top = top_high + carry;
+        t[i + WORDS] = carry;
         i += 1;
     }
-    reduce_once(&t, top, &m.words)
+    t
+}
+
+/// t / R mod m, for t < mR: Montgomery's reduction. A multiple of m makes one word after the other 0, the lowest first.
+#[inline]
+pub(crate) const fn reduce(mut t: DoubleWords, m: &Modulus) -> Words {
+    let mut top = false;
+    let mut i = 0;
+    while i < WORDS {
+        let k = t[i].wrapping_mul(m.negative_inverse);
+        let (_, mut carry) = multiply_add(t[i], k, m.words[0], 0);
+        let mut j = 1;
+        while j < WORDS {
+            (t[i + j], carry) = multiply_add(t[i + j], k, m.words[j], carry);
+            j += 1;
+        }
+        (t[i + WORDS], top) = add_with_carry(t[i + WORDS], carry, top);
+        i += 1;
+    }
+    let (_, high) = halves(&t);
+    reduce_once(high, top, &m.words)
+}
+
+/// The low half and the high half.
+pub(super) const fn halves(words: &DoubleWords) -> (&Words, &Words) {
+    let (halves, _) = words.as_chunks();
+    (&halves[0], &halves[1])
 }
 
 /// a * 2^n mod m, by doubling: for constants.

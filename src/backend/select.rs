@@ -3,24 +3,30 @@
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
 
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+use super::adx::Adx;
+
 /// A way to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
     /// Words of the processor, on any processor.
     Portable,
-    /// AVX-512 IFMA of x86-64: eight elements side by side.
+    /// BMI2 and ADX of x86-64: two carries side by side.
+    Adx,
+    /// AVX-512 IFMA of x86-64: eight elements side by side, and single ones by BMI2 and ADX.
     Ifma,
 }
 
 impl Backend {
     /// All of them, the slowest first.
-    pub const ALL: [Self; 2] = [Self::Portable, Self::Ifma];
+    pub const ALL: [Self; 3] = [Self::Portable, Self::Adx, Self::Ifma];
 
     /// The name, in lower case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Adx => "adx",
             Self::Ifma => "ifma",
         }
     }
@@ -29,7 +35,8 @@ impl Backend {
     pub fn is_available(self) -> bool {
         match self {
             Self::Portable => true,
-            Self::Ifma => has_ifma(),
+            Self::Adx => has_adx(),
+            Self::Ifma => has_adx() && has_ifma(),
         }
     }
 }
@@ -60,9 +67,11 @@ static CHOSEN: AtomicU8 = AtomicU8::new(0);
 pub(crate) fn current() -> Backend {
     match CHOSEN.load(Ordering::Relaxed) {
         1 => Backend::Portable,
-        2 => Backend::Ifma,
+        2 => Backend::Adx,
+        3 => Backend::Ifma,
         _ => {
-            let backend = if has_ifma() { Backend::Ifma } else { Backend::Portable };
+            let fastest = Backend::ALL.into_iter().rfind(|backend| backend.is_available());
+            let backend = fastest.unwrap_or(Backend::Portable);
             CHOSEN.store(backend as u8 + 1, Ordering::Relaxed);
             backend
         }
@@ -80,6 +89,25 @@ pub fn select(backend: Backend) -> Result<(), Unavailable> {
     }
     CHOSEN.store(backend as u8 + 1, Ordering::Relaxed);
     Ok(())
+}
+
+/// BMI2 and ADX, unless the portable backend is in use.
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+pub(super) fn adx() -> Option<Adx> {
+    match current() {
+        Backend::Portable => None,
+        Backend::Adx | Backend::Ifma => Adx::new(),
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+fn has_adx() -> bool {
+    Adx::new().is_some()
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64")))]
+const fn has_adx() -> bool {
+    false
 }
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]

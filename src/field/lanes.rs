@@ -4,6 +4,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroize;
 
 use super::Fp;
+use crate::backend::product::Product;
 
 /// The most lanes that any backend has.
 pub(crate) const MAX_LANES: usize = 8;
@@ -73,7 +74,7 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     fn select<const N: usize>(entries: &[Self; N], masks: &[Self::Mask; N], default: &Self) -> Self;
 }
 
-/// One element, computed by the portable backend.
+/// One element, computed by the backends `portable` and `adx`.
 impl Lanes for Fp {
     type Sum = Self;
     type Mask = Choice;
@@ -123,14 +124,14 @@ impl Lanes for Fp {
     }
 
     fn multiply_add(a: &Self, b: &Self, c: &Self, d: &Self) -> Self {
-        a.multiply(b).add(&c.multiply(d))
+        Product::of(a, b).add(&Product::of(c, d)).reduce()
     }
 
-    /// By Karatsuba's method: three products for four.
+    /// By Karatsuba's method, three products for four, and with two reductions.
     fn multiply_complex(a: &Self, b: &Self, c: &Self, d: &Self) -> (Self, Self) {
-        let (ac, bd) = (a.multiply(c), b.multiply(d));
-        let all = a.add(b).multiply(&c.add(d));
-        (ac.subtract(&bd), all.subtract(&ac).subtract(&bd))
+        let (ac, bd) = (Product::of(a, c), Product::of(b, d));
+        let all = Product::of(&a.add(b), &c.add(d));
+        (ac.subtract(&bd).reduce(), all.subtract(&ac).subtract(&bd).reduce())
     }
 
     fn join(a: &Self, b: &Self, _: usize) -> (Fp, Fp) {

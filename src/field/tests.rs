@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use super::fp::P;
 use super::scalar::{Q, Scalar};
-use super::{Fp, Fp2};
+use super::{Fp, Fp2, Lanes};
 use crate::backend::portable::{ModulusOf, Residue};
 use crate::oracle;
 
@@ -88,6 +88,16 @@ proptest! {
     }
 
     #[test]
+    fn sums_of_products_agree_with_big_integers(a in numbers(), b in numbers(), c in numbers(), d in numbers()) {
+        let p = modulus::<P>();
+        let [x, y, z, w] = [&a, &b, &c, &d].map(residue::<P>);
+        prop_assert_eq!(number(&<Fp as Lanes>::multiply_add(&x, &y, &z, &w)), (&a * &b + &c * &d) % &p);
+        let (real, imaginary) = Fp::multiply_complex(&x, &y, &z, &w);
+        prop_assert_eq!(number(&real), (&a * &c + &p * &b * &d - &b * &d) % &p);
+        prop_assert_eq!(number(&imaginary), (&a * &d + &b * &c) % &p);
+    }
+
+    #[test]
     fn identities_are_integers_of_any_length(identity in prop::collection::vec(any::<u8>(), 1..600)) {
         let expected = oracle::from_octets(&identity) % modulus::<Q>();
         prop_assert_eq!(number(&Scalar::from_identity(&identity)), expected);
@@ -148,13 +158,101 @@ fn residues_are_wiped() {
     assert!(bool::from(secret.is_zero()));
 }
 
+/// Products and reductions, as words: every form of them.
+mod words {
+    use super::*;
+    use crate::backend::portable::{WORDS, Word, Words, product, reduce};
+
+    /// Words at which carries start, stop and run on.
+    fn words<const N: usize>() -> impl Strategy<Value = [Word; N]> {
+        let edge = prop::sample::select(vec![0, 1, 2, Word::MAX / 2, Word::MAX / 2 + 1, Word::MAX - 1, Word::MAX]);
+        let mixed = prop::array::uniform::<_, N>(prop_oneof![3 => edge.clone(), 1 => any::<Word>()]);
+        prop_oneof![mixed, any::<[Word; N]>(), edge.prop_map(|word| [word; N])]
+    }
+
+    fn integer(words: &[Word]) -> BigUint {
+        words.iter().rev().fold(BigUint::zero(), |number, word| (number << Word::BITS) + *word)
+    }
+
+    fn padded<const N: usize>(number: &BigUint) -> [Word; N] {
+        core::array::from_fn(|i| ((number >> (i * Word::BITS as usize)) & BigUint::from(Word::MAX)).try_into().unwrap())
+    }
+
+    fn products_agree(a: &Words, b: &Words) {
+        let expected = integer(a) * integer(b);
+        assert_eq!(integer(&product(a, b)), expected);
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        if let Some(adx) = crate::backend::adx::Adx::new() {
+            assert_eq!(integer(&adx.product(a, b)), expected);
+        }
+    }
+
+    /// For any number, modulo mR.
+    fn reductions_agree<M: ModulusOf>(t: &BigUint) {
+        let m = modulus::<M>();
+        let t = t % (&m << 1024);
+        let reduced = reduce(padded(&t), &M::MODULUS);
+        let number = integer(&reduced);
+        assert!(number < m);
+        assert_eq!((number << 1024) % &m, &t % &m);
+        #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+        if let Some(adx) = crate::backend::adx::Adx::new() {
+            assert_eq!(adx.reduce(&mut padded(&t), &M::MODULUS.adx), reduced);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn products_agree_with_big_integers(a in words::<WORDS>(), b in words::<WORDS>()) {
+            products_agree(&a, &b);
+        }
+
+        #[test]
+        fn reductions_agree_with_big_integers(low in words::<WORDS>(), high in words::<WORDS>()) {
+            let t = (integer(&high) << 1024) + integer(&low);
+            reductions_agree::<P>(&t);
+            reductions_agree::<Q>(&t);
+        }
+
+        /// Their reductions are near 0 and m.
+        #[test]
+        fn reductions_of_numbers_near_multiples_agree(k in words::<WORDS>(), i in 0..5u32) {
+            let near = |m: BigUint| integer(&k) * &m + &m - 2u32 + i;
+            reductions_agree::<P>(&near(modulus::<P>()));
+            reductions_agree::<Q>(&near(modulus::<Q>()));
+        }
+    }
+
+    #[test]
+    fn products_and_reductions_agree_at_the_edges() {
+        let r = BigUint::one() << 1024;
+        let numbers = |m: &BigUint| {
+            let powers = (0..1024u32).flat_map(|bit| [BigUint::one() << bit, (BigUint::one() << bit) - 1u32]);
+            let below: Vec<_> = powers.clone().filter(|power| power < m).map(|power| m - 1u32 - power).collect();
+            powers.chain(below).chain([&r - 1u32]).collect::<Vec<_>>()
+        };
+        for m in [modulus::<P>(), modulus::<Q>()] {
+            let numbers = numbers(&m);
+            for (a, b) in numbers.iter().zip(numbers.iter().rev().chain(&numbers)) {
+                products_agree(&padded(a), &padded(b));
+                products_agree(&padded(a), &padded(a));
+                for t in [a * b, a * a, (&m - 1u32) * a, (a << 1024) + b, (a << 1024) + &r - 1u32, &m * &r - 1u32 - a] {
+                    reductions_agree::<P>(&t);
+                    reductions_agree::<Q>(&t);
+                }
+            }
+        }
+    }
+}
+
 /// Every operation on lanes, at values and sums as far as the bounds allow them.
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 mod lanes {
     use super::*;
     use crate::backend::Backend;
     use crate::backend::ifma::Fp8;
-    use crate::field::Lanes;
 
     /// An element for each lane.
     fn elements() -> impl Strategy<Value = [BigUint; 8]> {

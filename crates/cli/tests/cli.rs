@@ -260,8 +260,30 @@ fn inspect_reads_every_form_of_a_message() {
 
     let cut = files.run(&format!("inspect --json {}", &hex[..hex.len() - 2])).failure().get_output().stdout.clone();
     let cut: serde_json::Value = serde_json::from_slice(&cut).unwrap();
-    assert_eq!((&cut["ok"], &cut["header"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!((&cut["ok"], &cut["header"]), (&false.into(), &json["header"]));
+    let last = cut["payloads"].as_array().unwrap().len() - 1;
+    assert_eq!(cut["payloads"][last]["type"], 4);
     assert_eq!(cut["faults"].as_array().unwrap().len(), 1);
+    assert_eq!(cut["faults"][0]["payload"], last);
+    assert_eq!(cut["signedLength"], serde_json::Value::Null);
+}
+
+#[test]
+fn inspect_tolerates_by_name() {
+    // An I_MESSAGE with a map of type GENERIC-ID and #CS 0, and with a RAND of 8 octets.
+    let message =
+        concat!("011a0501aabbccdd0002", "0b000000000000000000", "1a085a5a5a5a5a5a5a5a", "04010200015a", "20015a");
+    let files = Files(TempDir::new().unwrap());
+    let short = "RAND is shorter than 16 octets";
+    files.run(&format!("inspect {message}")).failure().stdout(contains(short));
+    files.run(&format!("inspect {message} --tolerate short-rand")).success();
+    let strict = files.run(&format!("inspect {message} --strict --tolerate short-rand")).failure();
+    strict.stdout(contains("malformed at octet 8: the GENERIC-ID map has no crypto session"));
+    files.run(&format!("inspect {message} --strict --tolerate short-rand,generic-id-no-cs")).success();
+    let json = files.run(&format!("inspect {message} --strict --json")).failure().get_output().stdout.clone();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["faults"].as_array().unwrap().len(), 2);
+    files.fails(&format!("inspect {message} --tolerate all"), "there are sp-with-empty-map");
 }
 
 #[test]
@@ -336,7 +358,7 @@ fn the_backend_can_be_chosen() {
     }
     let text = files.run("--backend portable speed --seconds 0.01").success();
     text.stdout(starts_with("Backend portable, one core\n"));
-    files.fails("--backend abacus speed", "[possible values: portable, ifma]");
+    files.fails("--backend abacus speed", "[possible values: portable, adx, ifma]");
     let mut command = Command::cargo_bin("mikey-sakke").unwrap();
     command.env(VARIABLE, "abacus").arg("demo").assert().failure().stdout("").stderr(contains("'abacus'"));
 }
