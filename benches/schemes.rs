@@ -9,7 +9,7 @@ use getrandom::SysRng;
 use mikey_sakke::Error;
 use mikey_sakke::eccsi::{Ksak, SigningKey};
 use mikey_sakke::identity::{Uid, UidFormat, Uri};
-use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Recipient, Responder};
+use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Profile, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::mikey::Message;
 use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, ReceiverKey, Ssv, encapsulate_batch};
@@ -77,11 +77,11 @@ fn imessage(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     };
     let (alice, bob) = (keys_of("sip:alice@example.org")?, keys_of("sip:bob@example.org")?);
     let recipient = Recipient { user: bob.user().clone(), certificate: kms.certificate().clone() };
-    let bundle = KeyBundle::generate(1, &mut SysRng)?;
+    let bundle = KeyBundle::generate(Profile::ts33180_pck(), &mut SysRng)?;
     let initiator = Initiator::new(alice);
     let message = initiator.distribute(&bundle, &recipient, now, &mut SysRng)?;
     let mut fresh = Responder::new(bob, Policy::default());
-    fresh.trust(kms.certificate().clone());
+    fresh.trust(kms.certificate().clone()).unwrap();
 
     let mut group = criterion.benchmark_group(format!("imessage, {backend}"));
     group.bench_function("distribute", |bencher| {

@@ -230,6 +230,8 @@ pub enum Refusal {
     KeyPeriod,
     /// The purpose in the SK-ID is not one that is expected.
     Purpose,
+    /// The key parameters cannot be read.
+    KeyParameters,
     /// The PRF is not implemented.
     Prf,
     /// A security policy is for a security protocol that is not supported.
@@ -253,6 +255,7 @@ impl fmt::Display for Refusal {
             }
             Self::KeyPeriod => "refused: no usable keys for the key period of the timestamp",
             Self::Purpose => "refused: the purpose of the key is not an expected one",
+            Self::KeyParameters => "refused: the key parameters cannot be read",
             Self::Prf => "refused: the PRF is not implemented",
             Self::PolicyProtocol => "refused: the security policy is for a security protocol that is not supported",
             Self::PolicyParameter => "refused: the security policy has a parameter that is not supported",
@@ -288,6 +291,8 @@ pub enum UsageError {
     Certificate,
     /// Two certificates of a KMS are valid at the same time.
     CertificateOverlap,
+    /// The SK-ID is for another purpose than the profile.
+    Purpose,
     /// A key is wrapped, and there is no transport key to unwrap it.
     TransportKey,
 }
@@ -306,6 +311,7 @@ impl fmt::Display for UsageError {
             Self::KeyPeriod => "no keys are held for the key period of this time",
             Self::Range => "a length or modulus is out of range",
             Self::Certificate => "the KMS certificate is revoked or not valid at this time",
+            Self::Purpose => "the identifier is for a key of another purpose",
             Self::CertificateOverlap => "another certificate of this KMS is valid at the same time",
             Self::TransportKey => "a transport key is needed",
         })

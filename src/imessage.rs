@@ -9,7 +9,7 @@
 //! use std::sync::Arc;
 //!
 //! use mikey_sakke::identity::{UidFormat, Uri};
-//! use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Recipient, Responder};
+//! use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Profile, Purpose, Recipient, Responder};
 //! use mikey_sakke::kms::{Kms, UserKeys};
 //! use mikey_sakke::time::Timestamp;
 //!
@@ -23,36 +23,47 @@
 //! };
 //! let (alice, bob) = (keys_of("sip:alice@example.org")?, keys_of("sip:bob@example.org")?);
 //!
-//! let bundle = KeyBundle::generate(1, &mut rng)?;
+//! let bundle = KeyBundle::generate(Profile::seal(Purpose::new(1)?), &mut rng)?;
 //! let recipient = Recipient { user: bob.user().clone(), certificate: kms.certificate().clone() };
 //! let message = Initiator::new(alice).distribute(&bundle, &recipient, now, &mut rng)?;
 //!
 //! let mut responder = Responder::new(bob, Policy::default());
-//! responder.trust(kms.certificate().clone());
+//! responder.trust(kms.certificate().clone())?;
 //! let received = responder.extract(&message, now)?;
 //! assert_eq!((received.key, received.id), (bundle.key().clone(), bundle.id()));
 //! # Ok(())
 //! # }
 //! ```
 
+mod compose;
+mod distributed;
 mod initiator;
 mod key;
 mod key_parameters;
+mod keyring;
 mod open;
 #[cfg(feature = "rayon")]
 mod parallel;
+mod policy;
+mod profile;
+mod properties;
 mod replay;
 mod responder;
+mod sender;
 
 use crate::identity::UidFormat;
 use crate::mikey::registry::IdScheme;
 
+pub use distributed::{DistributedKey, HiddenInitiator};
 pub use initiator::{Initiator, Recipient};
 pub use key::{KeyBundle, SkId, SrtpKeys, diversify};
-pub use key_parameters::KeyParameters;
+pub use keyring::Keyring;
 pub use open::Opened;
 pub(crate) use open::open;
-pub use responder::{DistributedKey, Initiators, Policy, Responder};
+pub use policy::{Acceptance, Initiators, Policy};
+pub use profile::{Profile, Purpose};
+pub use properties::KeyProperties;
+pub use responder::Responder;
 
 /// The identifier scheme that the SAKKE payload names for a UID format.
 const fn id_scheme(format: UidFormat) -> IdScheme {

@@ -6,15 +6,16 @@ use alloc::vec::Vec;
 
 use rand_core::TryCryptoRng;
 
-use super::{KeyBundle, id_scheme};
-use crate::eccsi::SIGNATURE_OCTETS;
-use crate::error::{Error, UsageError};
+use super::compose::Composer;
+use super::{KeyBundle, Opened, open};
+use crate::error::{Error, Refusal, UsageError};
 use crate::identity::{Uid, Uri};
 use crate::kms::{KmsCertificate, UserKeys};
-use crate::mikey::payload::{Idr, Payload, Rand, Sakke, Ts};
-use crate::mikey::registry::{DataType, IdRole, IdType, PrfFunc, SType, SakkeParams};
-use crate::mikey::{CsIdMap, Header, Message};
-use crate::sakke::{Encapsulated, encapsulate_batch};
+use crate::mikey::i_message::IMessage;
+use crate::mikey::payload::{Extension, GeneralExtension};
+use crate::mikey::registry::ExtensionType;
+use crate::mikey::{Message, Tolerances};
+use crate::sakke::encapsulate_batch;
 use crate::time::Timestamp;
 
 /// Whom a key is for: a user, and the KMS that he has his keys from.
@@ -24,6 +25,16 @@ pub struct Recipient {
     pub user: Uri,
     /// The certificate of his KMS.
     pub certificate: Arc<KmsCertificate>,
+}
+
+impl Recipient {
+    /// The UID that the key is encapsulated to.
+    fn uid_at(&self, at: Timestamp) -> Result<Uid, UsageError> {
+        match self.certificate.is_usable_at(at) {
+            true => self.certificate.uid_at(&self.user, at),
+            false => Err(UsageError::Certificate),
+        }
+    }
 }
 
 /// A client that distributes keys: one user, with his keys for one or more key periods.
@@ -50,8 +61,10 @@ impl Initiator {
     ///
     /// # Errors
     ///
-    /// [`UsageError::KeyPeriod`] if no keys are held for the key period of `at`; [`UsageError::UidFormat`] if the
-    /// recipient's URI does not fit the format of his KMS; [`Error::Random`] if the random source fails.
+    /// [`UsageError::KeyPeriod`] if no usable keys are held for the key period of `at`; [`UsageError::Certificate`] if the
+    /// recipient's KMS certificate is not usable then; [`UsageError::UidFormat`] if the recipient's URI does not fit the format
+    /// of his KMS; [`UsageError::FieldLength`] or [`UsageError::OnlyTolerated`] if sessions, policies or properties do not fit the message; [`Error::Random`] if the random source
+    /// fails.
     pub fn distribute<R: TryCryptoRng + ?Sized>(
         &self,
         bundle: &KeyBundle,
@@ -59,10 +72,10 @@ impl Initiator {
         at: Timestamp,
         rng: &mut R,
     ) -> Result<Vec<u8>, Error> {
-        let uid = recipient.certificate.uid_at(&recipient.user, at)?;
-        let keys = self.keys_at(at)?;
+        let composer = Composer::new(self.keys_at(at)?, bundle)?;
+        let uid = recipient.uid_at(at)?;
         let encapsulated = recipient.certificate.public_key().encapsulate(&uid, bundle.key())?;
-        sign(keys, bundle, recipient, &encapsulated, at, rng)
+        composer.message(recipient, &uid, &encapsulated, at, rng)
     }
 
     /// Makes a message for each member of a group, in the order of the recipients. A recipient for whom it fails does not
@@ -82,31 +95,51 @@ impl Initiator {
         batches.flat_map(move |(number, batch)| group.messages(number * Self::BATCH, batch, rng))
     }
 
+    /// Recovers a key from a message that this initiator made himself, by its SAKKE-to-self (TS 33.180, E.5). `near` tells
+    /// the era of the timestamp: any instant within 68 years.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] for malformed octets; [`UsageError::KeyPeriod`] if the keys of the message's key period are not held;
+    /// [`Refusal::Unsupported`] if the message has no SAKKE-to-self, or one of another parameter set or identifier scheme;
+    /// [`Error::Rejected`] if a cryptographic check fails, as it does for messages of others.
+    pub fn recover(&self, octets: &[u8], near: Timestamp) -> Result<Opened, Error> {
+        let message = Message::decode_with(octets, Tolerances::NONE)?;
+        let profile = IMessage::from_message(&message)?;
+        let keys = self.keys_at(Timestamp::from_ntp(profile.timestamp, near))?;
+        let extension = profile.extension(ExtensionType::SAKKE_TO_SELF).map(GeneralExtension::content);
+        let sakke = match extension {
+            Some(Ok(Extension::SakkeToSelf(sakke))) if open::is_supported(&sakke, keys) => sakke,
+            _ => return Err(Refusal::Unsupported.into()),
+        };
+        open::verify(&profile, octets, &keys.signing().verifying_key(), Tolerances::NONE)?;
+        Ok(open::decapsulate(&profile, &sakke, keys.receiver())?)
+    }
+
     /// How many messages are made at a time.
     pub const BATCH: usize = 64;
 
     /// What the messages to so many members of a group have in common.
     pub(super) fn group<'a>(&'a self, bundle: &'a KeyBundle, members: usize, at: Timestamp) -> Group<'a> {
-        let stamps = self.keys_at(at).and_then(|keys| Ok((keys.as_ref(), first_stamp(keys, members, at)?)));
-        Group { bundle, stamps }
+        let start = || {
+            let keys = self.keys_at(at)?;
+            Ok((Composer::new(keys, bundle)?, first_stamp(keys, members, at)?))
+        };
+        Group(start())
     }
 
     /// The keys of the key period that an instant falls in.
     fn keys_at(&self, at: Timestamp) -> Result<&Arc<UserKeys>, UsageError> {
         let in_period = |keys: &&Arc<UserKeys>| {
-            keys.certificate().uid_format().period_at(at).is_ok_and(|period| period == keys.period())
+            let certificate = keys.certificate();
+            certificate.is_usable_at(at) && certificate.uid_format().period_at(at) == Ok(keys.period())
         };
         self.keys.iter().find(in_period).ok_or(UsageError::KeyPeriod)
     }
 }
 
-/// What the messages to a group have in common.
-#[derive(Clone, Copy)]
-pub(super) struct Group<'a> {
-    bundle: &'a KeyBundle,
-    /// The keys that sign, and the first timestamp.
-    stamps: Result<(&'a UserKeys, Timestamp), UsageError>,
-}
+/// What the messages to a group have in common, and the first timestamp.
+pub(super) struct Group<'a>(Result<(Composer<'a>, Timestamp), UsageError>);
 
 impl Group<'_> {
     /// A message for each of some recipients, the first of whom is the member at `position`.
@@ -116,69 +149,25 @@ impl Group<'_> {
         recipients: &[Recipient],
         rng: &mut R,
     ) -> Vec<Result<Vec<u8>, Error>> {
-        let (keys, first) = match self.stamps {
-            Ok(stamps) => stamps,
-            Err(error) => return vec![Err(error.into()); recipients.len()],
+        let (composer, first) = match &self.0 {
+            Ok(group) => group,
+            Err(error) => return vec![Err((*error).into()); recipients.len()],
         };
         let stamp = |index: usize| first.offset_ticks((position + index) as i64);
-        let uids: Vec<Result<Uid, UsageError>> = recipients
-            .iter()
-            .enumerate()
-            .map(|(index, recipient)| recipient.certificate.uid_at(&recipient.user, stamp(index)))
-            .collect();
+        let uids: Vec<Result<Uid, UsageError>> =
+            recipients.iter().enumerate().map(|(index, recipient)| recipient.uid_at(stamp(index))).collect();
         let with_uid = recipients
             .iter()
             .zip(&uids)
             .filter_map(|(recipient, uid)| uid.as_ref().ok().map(|uid| (recipient.certificate.public_key(), uid)));
-        let mut encapsulated = encapsulate_batch(&with_uid.collect::<Vec<_>>(), self.bundle.key()).into_iter();
+        let mut encapsulated = encapsulate_batch(&with_uid.collect::<Vec<_>>(), composer.bundle().key()).into_iter();
         let message = |(index, (recipient, uid)): (usize, (&Recipient, Result<Uid, UsageError>))| {
-            let encapsulated = uid.and_then(|_| encapsulated.next().unwrap_or(Err(UsageError::Range)))?;
-            sign(keys, self.bundle, recipient, &encapsulated, stamp(index), rng)
+            let uid = uid?;
+            let encapsulated = encapsulated.next().unwrap_or(Err(UsageError::Range))?;
+            composer.message(recipient, &uid, &encapsulated, stamp(index), rng)
         };
         recipients.iter().zip(uids).enumerate().map(message).collect()
     }
-}
-
-/// The message that carries encapsulated data, signed.
-fn sign<R: TryCryptoRng + ?Sized>(
-    keys: &UserKeys,
-    bundle: &KeyBundle,
-    recipient: &Recipient,
-    encapsulated: &Encapsulated,
-    at: Timestamp,
-    rng: &mut R,
-) -> Result<Vec<u8>, Error> {
-    let message = Message {
-        header: Header {
-            data_type: DataType::SAKKE_MSG,
-            v: false,
-            prf_func: PrfFunc::HMAC_SHA_256,
-            csb_id: bundle.id().to_octets(),
-            cs_id_map: CsIdMap::EMPTY,
-        },
-        payloads: vec![
-            Payload::T(Ts::NtpUtc(at.to_ntp())),
-            Payload::Rand(Rand(bundle.rand().to_vec())),
-            uri(IdRole::INITIATOR, keys.user()),
-            uri(IdRole::RESPONDER, &recipient.user),
-            uri(IdRole::INITIATOR_KMS, keys.certificate().kms_uri()),
-            uri(IdRole::RESPONDER_KMS, recipient.certificate.kms_uri()),
-            Payload::Sakke(Sakke {
-                params: SakkeParams::SET_1,
-                id_scheme: id_scheme(recipient.certificate.uid_format()),
-                data: encapsulated.to_vec(),
-            }),
-        ],
-        sign: None,
-    };
-    let mut octets = message.encode_to_be_signed(SType::ECCSI, SIGNATURE_OCTETS)?;
-    let signature = keys.signing().sign(&octets, rng)?;
-    octets.extend_from_slice(signature.as_octets());
-    Ok(octets)
-}
-
-fn uri(role: IdRole, uri: &Uri) -> Payload {
-    Payload::Idr(Idr { role, id_type: IdType::URI, data: uri.as_str().as_bytes().to_vec() })
 }
 
 /// The first of `count` timestamps from `at` on; earlier, if they would otherwise reach into the next key period.

@@ -1,11 +1,14 @@
 //! A key on its way: with its SK-ID and RAND, and what is derived from it.
 
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use core::fmt;
 
 use rand_core::TryCryptoRng;
 
+use super::{KeyProperties, Profile, Purpose};
 use crate::error::{Error, UsageError};
+use crate::identity::Uri;
 use crate::mikey::prf::{self, KeyUse, Prf};
 use crate::sakke::Ssv;
 use crate::secret::Secret;
@@ -13,24 +16,19 @@ use crate::ts33220;
 
 /// The identifier of a distributed key, carried in the CSB-ID: 4 bits of purpose, then 28 random bits
 /// (TS 33.434, SK-ID; TS 33.180, K-ID).
-///
-/// What a purpose means is for the service to define: TS 33.180, annex G has a list, SEAL so far has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SkId([u8; 4]);
 
 impl SkId {
-    /// A new identifier for a key of the given purpose, 0 to 15.
+    /// A new identifier for a key of the given purpose.
     ///
     /// # Errors
     ///
-    /// [`UsageError::FieldLength`] if the purpose does not fit 4 bits; [`Error::Random`] if the random source fails.
-    pub fn generate<R: TryCryptoRng + ?Sized>(purpose: u8, rng: &mut R) -> Result<Self, Error> {
-        if purpose > 15 {
-            return Err(UsageError::FieldLength.into());
-        }
+    /// [`Error::Random`] if the random source fails.
+    pub fn generate<R: TryCryptoRng + ?Sized>(purpose: Purpose, rng: &mut R) -> Result<Self, Error> {
         let mut octets = [0; 4];
         rng.try_fill_bytes(&mut octets).map_err(|_| Error::Random)?;
-        octets[0] = purpose << 4 | octets[0] & 0x0f;
+        octets[0] = purpose.number() << 4 | octets[0] & 0x0f;
         Ok(Self(octets))
     }
 
@@ -44,9 +42,9 @@ impl SkId {
         self.0
     }
 
-    /// The 4 bits of purpose, 0 to 15.
-    pub const fn purpose(self) -> u8 {
-        self.0[0] >> 4
+    /// What the key is for.
+    pub const fn purpose(self) -> Purpose {
+        Purpose::of_octet(self.0[0])
     }
 }
 
@@ -57,30 +55,53 @@ impl fmt::Display for SkId {
     }
 }
 
-/// A key to distribute. All members of a group get the same three values.
+/// A key to distribute, with what all who get it have in common: its SK-ID, RAND, and the form of the messages.
 #[derive(Clone)]
 pub struct KeyBundle {
+    profile: Profile,
     key: Ssv,
     id: SkId,
     rand: [u8; 16],
+    properties: Option<KeyProperties>,
 }
 
 impl KeyBundle {
-    /// A given key: 16 octets, its SK-ID, and the 16 octets of RAND that go into what is derived from it.
-    pub const fn new(key: Ssv, id: SkId, rand: [u8; 16]) -> Self {
-        Self { key, id, rand }
-    }
-
-    /// A new random key for a purpose, 0 to 15.
+    /// A given key: 16 octets, its SK-ID, and the 16 octets of RAND that go into what is derived from it. A distribution
+    /// that is taken up again has to use the same three.
     ///
     /// # Errors
     ///
-    /// [`UsageError::FieldLength`] if the purpose does not fit 4 bits; [`Error::Random`] if the random source fails.
-    pub fn generate<R: TryCryptoRng + ?Sized>(purpose: u8, rng: &mut R) -> Result<Self, Error> {
-        let mut bundle = Self::new(Ssv::new([0; 16]), SkId::generate(purpose, rng)?, [0; 16]);
+    /// [`UsageError::Purpose`] if the SK-ID is for another purpose than the profile.
+    pub fn new(profile: Profile, key: Ssv, id: SkId, rand: [u8; 16]) -> Result<Self, UsageError> {
+        if id.purpose() != profile.purpose() {
+            return Err(UsageError::Purpose);
+        }
+        Ok(Self { profile, key, id, rand, properties: None })
+    }
+
+    /// A new random key. Where other keys of the same initiator are in use, [`Keyring::generate`](super::Keyring::generate)
+    /// gives one whose SK-ID differs from theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Random`] if the random source fails.
+    pub fn generate<R: TryCryptoRng + ?Sized>(profile: Profile, rng: &mut R) -> Result<Self, Error> {
+        let id = SkId::generate(profile.purpose(), rng)?;
+        let mut bundle = Self { profile, key: Ssv::new([0; 16]), id, rand: [0; 16], properties: None };
         rng.try_fill_bytes(bundle.key.expose_mut()).map_err(|_| Error::Random)?;
         rng.try_fill_bytes(&mut bundle.rand).map_err(|_| Error::Random)?;
         Ok(bundle)
+    }
+
+    /// The same key, with properties that are sent along, encrypted under a key that is derived from it.
+    #[must_use]
+    pub fn with_properties(self, properties: KeyProperties) -> Self {
+        Self { properties: Some(properties), ..self }
+    }
+
+    /// The form of the messages.
+    pub const fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     /// The key.
@@ -96,6 +117,23 @@ impl KeyBundle {
     /// The RAND that is distributed with it.
     pub const fn rand(&self) -> &[u8; 16] {
         &self.rand
+    }
+
+    /// The properties that are sent along.
+    pub const fn properties(&self) -> Option<&KeyProperties> {
+        self.properties.as_ref()
+    }
+
+    /// The identifier by which a user knows the key: his own if the profile is diversified, else the SK-ID.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::FieldLength`] if the URI is longer than 65,535 octets.
+    pub(super) fn id_for(&self, user: &Uri) -> Result<SkId, UsageError> {
+        match self.profile.is_diversified() {
+            true => diversify(&self.key, self.id, user.as_str().as_bytes()),
+            false => Ok(self.id),
+        }
     }
 }
 
@@ -132,19 +170,31 @@ pub struct SrtpKeys {
     pub master_key: Secret<[u8; 16]>,
     /// The master salt, 12 octets.
     pub master_salt: Secret<[u8; 12]>,
+    /// MKI, the master key identifier that packets carry.
+    pub mki: Vec<u8>,
 }
 
 impl SrtpKeys {
     /// Derives master key and salt (RFC 3830, section 4.1.4) for a crypto session from the key, the identifier that
-    /// the sender of the media goes by, and RAND.
+    /// the sender of the media goes by, and RAND. That identifier becomes MKI.
     ///
     /// # Errors
     ///
     /// [`UsageError::Range`] never, for these lengths.
     pub fn derive(prf: Prf, key: &Ssv, cs_id: u8, id: SkId, rand: &[u8]) -> Result<Self, UsageError> {
-        let mut keys = Self { master_key: Secret::new([0; 16]), master_salt: Secret::new([0; 12]) };
+        let mki = id.0.to_vec();
+        let mut keys = Self { master_key: Secret::new([0; 16]), master_salt: Secret::new([0; 12]), mki };
         prf::derive(prf, key.expose(), KeyUse::Tek, cs_id, id.0, rand, keys.master_key.expose_mut())?;
         prf::derive(prf, key.expose(), KeyUse::Salt, cs_id, id.0, rand, keys.master_salt.expose_mut())?;
         Ok(keys)
+    }
+
+    /// Master key and master salt behind one another, 28 octets, as libsrtp and its users take them.
+    pub fn key_and_salt(&self) -> Secret<[u8; 28]> {
+        let mut octets = Secret::new([0; 28]);
+        let (key, salt) = octets.expose_mut().split_at_mut(16);
+        key.copy_from_slice(self.master_key.expose());
+        salt.copy_from_slice(self.master_salt.expose());
+        octets
     }
 }

@@ -1,96 +1,81 @@
-//! Key parameters (3GPP TS 33.180, E.6): what a General Extension of type 7 says of the distributed key.
-//!
-//! They travel as an MCData protected payload (TS 33.180, 8.5.4):
-//!
-//! | octets | field |
-//! |---|---|
-//! | 1 | message type: bit 7 says encrypted, bit 8 authenticated |
-//! | 5 | date and time |
-//! | 4 | payload ID |
-//! | 1 | payload sequence number |
-//! | 1 | algorithm: 1 is AEAD_AES_128_GCM |
-//! | 16 | IV |
-//! | 4 | DPPK-ID: the CSB-ID of the message |
-//! | 1, 2, n | type, length, ciphertext with its 16-octet tag |
+//! Key parameters (3GPP TS 33.180, E.6): the properties of the key, encrypted under a key that is derived from it, DPCK.
 
 use alloc::vec::Vec;
-use core::fmt;
 
 use aes_gcm::AesGcm;
 use aes_gcm::aead::consts::U16;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::aes::Aes128;
-use zeroize::Zeroize;
+use rand_core::TryCryptoRng;
 
-use super::SkId;
-use crate::error::Rejected;
+use super::{KeyProperties, SkId};
+use crate::error::{Error, Rejected, UsageError};
+use crate::mikey::payload::{Extension, GeneralExtension, KeyParameters, ProtectedPayload};
 use crate::sakke::Ssv;
+use crate::secret::Secret;
 use crate::ts33220;
 
-/// The key is a group master key, in the list of purposes that key type and SK-ID share (TS 33.180, annex G).
-pub(super) const GROUP_MASTER_KEY: u8 = 0;
+/// AEAD_AES_128_GCM, with an IV of 16 octets.
+const ALGORITHM: u8 = 1;
 
-/// Octets before the ciphertext's own type and length: also what is authenticated with it.
-const HEADER: usize = 32;
+/// Encrypted; the low bits are those that most peers send.
+const MESSAGE_TYPE: u8 = 0x43;
 
-/// The content of the key parameters.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyParameters(Vec<u8>);
-
-impl KeyParameters {
-    /// Opens the data of the extension with the key that came beside it.
-    ///
-    /// Data that do not declare themselves encrypted are an older form of the profile, and are the content itself.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`] if lengths, algorithm or DPPK-ID are wrong, or the tag is.
-    pub(super) fn open(data: &[u8], key: &Ssv, csb_id: SkId) -> Result<Self, Rejected> {
-        const ENCRYPTED: u8 = 0x40;
-        const AUTHENTICATED: u8 = 0x80;
-        const AES_128_GCM: u8 = 1;
-
-        let message_type = *data.first().ok_or(Rejected)?;
-        if message_type & (ENCRYPTED | AUTHENTICATED) == 0 {
-            return Ok(Self(data.to_vec()));
-        }
-        let (header, protected) = data.split_first_chunk::<HEADER>().ok_or(Rejected)?;
-        let (iv, dppk_id) = header[12..].split_first_chunk::<16>().ok_or(Rejected)?;
-        if header[11] != AES_128_GCM || *dppk_id != csb_id.to_octets() {
-            return Err(Rejected);
-        }
-        let [_, length_high, length_low, ciphertext @ ..] = protected else { return Err(Rejected) };
-        if ciphertext.len() != usize::from(u16::from_be_bytes([*length_high, *length_low])) {
-            return Err(Rejected);
-        }
-        // DPCK is the last 128 bits of the derived key.
-        let derived = ts33220::kdf(key.expose(), 0x53, &[dppk_id]).map_err(|_| Rejected)?;
-        let cipher = AesGcm::<Aes128, U16>::new_from_slice(&derived.expose()[16..]).map_err(|_| Rejected)?;
-        let content = cipher.decrypt(iv.into(), Payload { msg: ciphertext, aad: header }).map_err(|_| Rejected)?;
-        Ok(Self(content))
+/// Takes the content out of the extension, with the key that came beside it.
+///
+/// # Errors
+///
+/// [`Rejected`] if the form, the algorithm or the DPPK-ID is wrong, or the tag is.
+pub(super) fn open(extension: &GeneralExtension, key: &Ssv, csb_id: SkId) -> Result<Secret<Vec<u8>>, Rejected> {
+    let payload = match extension.content() {
+        Ok(Extension::KeyParameters(KeyParameters::Protected(payload))) => payload,
+        Ok(Extension::KeyParameters(KeyParameters::Plain(content))) => return Ok(Secret::new(content)),
+        _ => return Err(Rejected),
+    };
+    if payload.algorithm != ALGORITHM || payload.dppk_id != csb_id.to_octets() {
+        return Err(Rejected);
     }
-
-    /// The content as it was sent: key type (1), status (4), activation time (5), expiry time (5), text with its length (2 and n), and for group
-    /// keys group identities.
-    pub fn as_octets(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The key type, one of the purposes of TS 33.180, annex G.
-    pub fn key_type(&self) -> Option<u8> {
-        self.0.first().copied()
-    }
+    let aad = extension.data.get(..ProtectedPayload::HEADER_OCTETS).ok_or(Rejected)?;
+    let cipher = cipher(key, csb_id).map_err(|_| Rejected)?;
+    let content = cipher.decrypt((&payload.iv).into(), Payload { msg: &payload.ciphertext, aad });
+    content.map(Secret::new).map_err(|_| Rejected)
 }
 
-impl Drop for KeyParameters {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
+/// The extension that carries properties of a key.
+///
+/// # Errors
+///
+/// [`UsageError::FieldLength`] if the properties do not fit; [`Error::Random`] if the random source fails.
+pub(super) fn seal<R: TryCryptoRng + ?Sized>(
+    properties: &KeyProperties,
+    key: &Ssv,
+    csb_id: SkId,
+    rng: &mut R,
+) -> Result<GeneralExtension, Error> {
+    let content = Secret::new(properties.encode()?);
+    let mut payload = ProtectedPayload {
+        message_type: MESSAGE_TYPE,
+        // These three are of no use here, and ignored by receivers.
+        date_time: 0,
+        payload_id: [0; 4],
+        sequence_number: 0,
+        algorithm: ALGORITHM,
+        iv: [0; 16],
+        dppk_id: csb_id.to_octets(),
+        payload_type: 0,
+        ciphertext: Vec::new(),
+    };
+    rng.try_fill_bytes(&mut payload.iv).map_err(|_| Error::Random)?;
+    let extension = |payload| Extension::KeyParameters(KeyParameters::Protected(payload)).to_payload();
+    let header = extension(payload.clone())?.data;
+    let aad = header.get(..ProtectedPayload::HEADER_OCTETS).ok_or(UsageError::FieldLength)?;
+    let sealed = cipher(key, csb_id)?.encrypt((&payload.iv).into(), Payload { msg: content.expose(), aad });
+    payload.ciphertext = sealed.map_err(|_| UsageError::FieldLength)?;
+    Ok(extension(payload)?)
 }
 
-/// The name alone: the content was confidential.
-impl fmt::Debug for KeyParameters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyParameters")
-    }
+/// The cipher under DPCK, the last 128 bits of the derived key.
+fn cipher(key: &Ssv, csb_id: SkId) -> Result<AesGcm<Aes128, U16>, UsageError> {
+    let derived = ts33220::kdf(key.expose(), 0x53, &[&csb_id.to_octets()])?;
+    AesGcm::new_from_slice(&derived.expose()[16..]).map_err(|_| UsageError::FieldLength)
 }

@@ -45,6 +45,11 @@ impl TrustedCertificates {
         self.0.get(kms)?.iter().find(|certificate| certificate.is_usable_at(at))
     }
 
+    /// Whether a certificate is known to be revoked, whatever this copy of it says.
+    pub fn is_revoked(&self, certificate: &KmsCertificate) -> bool {
+        self.iter().any(|trusted| trusted.is_revoked() && trusted.has_the_keys_of(certificate))
+    }
+
     /// All certificates, by the URI of their KMS.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<KmsCertificate>> {
         self.0.values().flatten()

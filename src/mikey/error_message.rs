@@ -103,6 +103,7 @@ impl ErrorMessage {
 /// | local policy refuses the initiator or the purpose of the key | 0, Auth failure |
 /// | the security protocol of a policy is not supported | 9, Invalid SP |
 /// | a parameter of a policy is not supported | 10, Invalid SPpar |
+/// | the key parameters cannot be read | 12, Unspecified |
 /// | a signature or SAKKE's TEST failed, a replay, a failure of our own | none |
 pub const fn answer(failure: &Error) -> Option<ErrorNo> {
     match failure {
@@ -121,6 +122,7 @@ const fn answer_to_refusal(refusal: &Refusal) -> Option<ErrorNo> {
         Refusal::PolicyProtocol => Some(ErrorNo::INVALID_SP),
         Refusal::PolicyParameter => Some(ErrorNo::INVALID_SPPAR),
         Refusal::Unsupported => Some(ErrorNo::UNSUPPORTED_MESSAGE),
+        Refusal::KeyParameters => Some(ErrorNo::UNSPECIFIED),
         Refusal::Replay | Refusal::ReplayUnknown => None,
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow, bail};
 use mikey_sakke::eccsi::{Ksak, SigningPair};
 use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
-use mikey_sakke::imessage::{KeyBundle, SkId};
+use mikey_sakke::imessage::{KeyBundle, Profile, SkId};
 use mikey_sakke::kms::{KeySet, Kms, KmsCertificate, UserKeys};
 use mikey_sakke::sakke::MasterSecret;
 use mikey_sakke::secret::Secret;
@@ -167,11 +167,13 @@ pub(crate) fn write_key_set(
     write(path, Access::Owner, force, to_json(&file)?.as_bytes())
 }
 
-pub(crate) fn read_bundle(path: &Path) -> anyhow::Result<KeyBundle> {
+pub(crate) fn read_bundle(path: &Path, profile: Profile) -> anyhow::Result<KeyBundle> {
     let file: BundleFile = read(path)?;
     let bundle = || -> anyhow::Result<KeyBundle> {
         let id = SkId::from_octets(array("SkId", &file.id)?);
-        Ok(KeyBundle::new(secret("Key", &file.key)?, id, array("Rand", &file.rand)?))
+        KeyBundle::new(profile, secret("Key", &file.key)?, id, array("Rand", &file.rand)?).with_context(|| {
+            format!("key {id} is of purpose {}; pass the --profile, or the --purpose, that it is for", id.purpose())
+        })
     };
     bundle().with_context(|| in_file(path))
 }

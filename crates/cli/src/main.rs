@@ -4,6 +4,7 @@ mod commands;
 mod files;
 mod input;
 mod moment;
+mod profile;
 mod threads;
 
 use std::process::ExitCode;

@@ -210,7 +210,7 @@ fn i_message_open(inputs: &Inputs<'_>) -> Result<Outputs, Stop> {
         outputs.insert("keyId", id.to_octets().to_vec());
     }
     if let Some(parameters) = opened.key_parameters {
-        outputs.insert("keyParameters", parameters.as_octets().to_vec());
+        outputs.insert("keyParameters", parameters.expose().to_vec());
     }
     Ok(outputs)
 }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use mikey_sakke::Error;
 use mikey_sakke::error::Refusal;
 use mikey_sakke::identity::{UidFormat, Uri};
-use mikey_sakke::imessage::{DistributedKey, Initiator, KeyBundle, Policy, Recipient, Responder};
+use mikey_sakke::imessage::{DistributedKey, Initiator, KeyBundle, Policy, Profile, Purpose, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::time::Timestamp;
 use rayon::ThreadPool;
@@ -37,13 +37,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cast = Cast::new(now)?;
 
     println!("\nA key from Alice to Bob");
-    let bundle = KeyBundle::generate(PURPOSE, &mut SysRng)?;
+    let bundle = KeyBundle::generate(Profile::seal(Purpose::new(PURPOSE)?), &mut SysRng)?;
     let message = cast.alice().distribute(&bundle, &cast.recipient(&cast.bob), now, &mut SysRng)?;
     println!("  Alice distributes key {} in a message of {} octets:\n", bundle.id(), message.len());
     inspect::print(&message);
 
     println!("\nBob extracts it");
-    let mut bob = cast.responder(&cast.bob);
+    let mut bob = cast.responder(&cast.bob)?;
     let received = bob.extract(&message, now);
     checks.see("the key is the same", received.as_ref().is_ok_and(|received| received.key == *bundle.key()));
     if let Ok(DistributedKey { id, initiator, timestamp, .. }) = &received {
@@ -56,13 +56,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     checks.refused("a replay", &bob.extract(&message, now), |error| *error == Refusal::Replay.into());
     let flipped = (0..message.len()).filter(|octet| cast.accepts_flipped(&message, *octet, now)).count();
     checks.see(&format!("each of the {} messages with one octet flipped", message.len()), flipped == 0);
-    let carol = cast.responder(&cast.carol).extract(&message, now);
+    let carol = cast.responder(&cast.carol)?.extract(&message, now);
     checks.refused("the same message, by Carol", &carol, |error| *error == Refusal::NotForUs.into());
     let (stranger, to_bob) = Cast::new(now).map(|other| (other.alice(), cast.recipient(&cast.bob)))?;
     let untrusted = stranger.distribute(&bundle, &to_bob, now, &mut SysRng)?;
     checks.refused(
         "a message from Alice under another KMS of the same name",
-        &cast.responder(&cast.bob).extract(&untrusted, now),
+        &cast.responder(&cast.bob)?.extract(&untrusted, now),
         |error| *error == Error::Rejected,
     );
     let mut trusting_nobody = Responder::new(cast.bob.clone(), Policy::default());
@@ -107,16 +107,16 @@ impl Cast {
     }
 
     /// A responder that has seen no message yet.
-    fn responder(&self, user: &Arc<UserKeys>) -> Responder {
+    fn responder(&self, user: &Arc<UserKeys>) -> anyhow::Result<Responder> {
         let mut responder = Responder::new(user.clone(), Policy::default());
-        responder.trust(self.kms.certificate().clone());
-        responder
+        responder.trust(self.kms.certificate().clone())?;
+        Ok(responder)
     }
 
     fn accepts_flipped(&self, message: &[u8], octet: usize, now: Timestamp) -> bool {
         let mut message = message.to_vec();
         message[octet] ^= 1 << (octet % 8);
-        self.responder(&self.bob).extract(&message, now).is_ok()
+        self.responder(&self.bob).is_ok_and(|mut bob| bob.extract(&message, now).is_ok())
     }
 }
 
@@ -133,7 +133,7 @@ fn distribute_to_group(
         let user = Uri::parse(&format!("sip:member{number}@example.org"))?;
         recipients.push(Recipient { user, certificate: cast.kms.certificate().clone() });
     }
-    let bundle = KeyBundle::generate(PURPOSE, &mut SysRng)?;
+    let bundle = KeyBundle::generate(Profile::seal(Purpose::new(PURPOSE)?), &mut SysRng)?;
     let bar = ProgressBar::new(members.into());
     bar.set_style(ProgressStyle::with_template("  {wide_bar} {pos}/{len}, {per_sec}, {eta} left")?);
 
@@ -152,7 +152,8 @@ fn distribute_to_group(
     let rate = f64::from(members) / seconds;
     println!("  {members} messages in {seconds:.2} s: {rate:.0} per second, threads: {}", pool.current_num_threads());
     checks.see("every member has a message", failed == 0);
-    let received = first.map(|message| cast.responder(&cast.bob).extract(&message, now));
+    let mut bob = cast.responder(&cast.bob)?;
+    let received = first.map(|message| bob.extract(&message, now));
     checks.see(
         "the first member extracts the key",
         received.is_some_and(|key| key.is_ok_and(|key| key.key == *bundle.key())),

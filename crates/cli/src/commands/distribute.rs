@@ -16,6 +16,7 @@ use rayon::iter::ParallelIterator;
 use crate::files;
 use crate::input;
 use crate::moment::Moment;
+use crate::profile::ProfileArguments;
 use crate::threads::Threads;
 
 #[derive(clap::Args)]
@@ -39,11 +40,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     to_certificate: Option<PathBuf>,
     /// File with the key to distribute, as written by --save-key or extract; a new key if none is given
-    #[arg(long, conflicts_with_all = ["purpose", "save_key"])]
+    #[arg(long, conflicts_with = "save_key")]
     key: Option<PathBuf>,
-    /// Purpose of a new key, 0 to 15: the first 4 bits of its SK-ID
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..16))]
-    purpose: u8,
+    #[command(flatten)]
+    profile: ProfileArguments,
     /// File for a new key, readable for its owner alone
     #[arg(long)]
     save_key: Option<PathBuf>,
@@ -74,10 +74,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.key.is_none() && arguments.save_key.is_none() {
         bail!("a new key is of no use unless you keep it; pass --save-key FILE, or --key FILE for one you have");
     }
-    let bundle = match &arguments.key {
-        Some(path) => files::read_bundle(path)?,
-        None => KeyBundle::generate(arguments.purpose, &mut SysRng)?,
+    let profile = arguments.profile.profile()?;
+    let mut bundle = match &arguments.key {
+        Some(path) => files::read_bundle(path, profile)?,
+        None => KeyBundle::generate(profile, &mut SysRng)?,
     };
+    if let Some(properties) = arguments.profile.properties(bundle.id().purpose()) {
+        bundle = bundle.with_properties(properties);
+    }
     let at = Moment::or_now(arguments.at)?;
     let initiator = Initiator::new(Arc::new(keys));
     let messages: Vec<_> = arguments

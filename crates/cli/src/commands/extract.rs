@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use mikey_sakke::Error;
 use mikey_sakke::error::Refusal;
-use mikey_sakke::imessage::{Policy, Responder};
+use mikey_sakke::imessage::{Initiators, Policy, Responder};
 
 use crate::moment::Moment;
 use crate::{files, input};
@@ -32,6 +32,9 @@ pub(crate) struct Arguments {
     /// How many seconds the message may be older or newer than your local time
     #[arg(long, default_value_t = Policy::default().window.as_secs())]
     window: u64,
+    /// Take keys for the purposes that TS 33.180 gives them, with end-point diversity for group master keys
+    #[arg(long)]
+    ts33180: bool,
     /// File for the key, readable for its owner alone
     #[arg(long)]
     out: PathBuf,
@@ -44,11 +47,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let message = input::message(&arguments.message)?;
     let certificate = files::read_certificate(&arguments.certificate)?;
     let keys = files::read_user_keys(&arguments.keys, &certificate)?;
-    let policy = Policy { window: Duration::from_secs(arguments.window), ..Policy::default() };
+    let purposes = match arguments.ts33180 {
+        true => Policy::ts33180(Initiators::Any, Initiators::Any),
+        false => Policy::default(),
+    };
+    let policy = Policy { window: Duration::from_secs(arguments.window), ..purposes };
     let mut responder = Responder::new(Arc::new(keys), policy);
-    responder.trust(certificate);
+    responder.trust(certificate)?;
     for path in &arguments.trust {
-        responder.trust(files::read_certificate(path)?);
+        responder.trust(files::read_certificate(path)?)?;
     }
     let key = responder.extract(&message, Moment::or_now(arguments.at)?).map_err(advise)?;
     files::write_bundle(&arguments.out, arguments.force, key.id, &key.rand, key.key.expose())?;

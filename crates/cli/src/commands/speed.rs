@@ -9,7 +9,7 @@ use getrandom::SysRng;
 use mikey_sakke::eccsi::{Ksak, Signature, SigningKey, VerifyingKey};
 use mikey_sakke::hazmat::backend;
 use mikey_sakke::identity::{Uid, UidFormat, Uri};
-use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Recipient, Responder};
+use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Profile, Purpose, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, ReceiverKey, Rsk, Ssv, encapsulate_batch};
 use mikey_sakke::time::Timestamp;
@@ -286,7 +286,7 @@ fn imessage_distribute() -> anyhow::Result<Operation> {
     let kms = kms()?;
     let at = Timestamp::from_unix(NOW)?;
     let initiator = Initiator::new(user_keys(&kms, "sip:alice@example.org", at)?);
-    let bundle = KeyBundle::generate(0, &mut SysRng)?;
+    let bundle = KeyBundle::generate(Profile::seal(Purpose::new(0)?), &mut SysRng)?;
     let mut counter = Counter(0);
     Ok(Box::new(move || {
         let recipient = counter.recipient(&kms)?;
@@ -299,7 +299,7 @@ fn imessage_distribute_batch() -> anyhow::Result<Operation> {
     let kms = kms()?;
     let at = Timestamp::from_unix(NOW)?;
     let initiator = Initiator::new(user_keys(&kms, "sip:alice@example.org", at)?);
-    let bundle = KeyBundle::generate(0, &mut SysRng)?;
+    let bundle = KeyBundle::generate(Profile::seal(Purpose::new(0)?), &mut SysRng)?;
     let mut counter = Counter(0);
     Ok(Box::new(move || {
         let recipients = (0..BATCH).map(|_| counter.recipient(&kms)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -314,10 +314,14 @@ fn imessage_extract() -> anyhow::Result<Operation> {
     let alice = user_keys(&kms, "sip:alice@example.org", at)?;
     let bob = user_keys(&kms, "sip:bob@example.org", at)?;
     let recipient = Recipient { user: bob.user().clone(), certificate: kms.certificate().clone() };
-    let message =
-        Initiator::new(alice).distribute(&KeyBundle::generate(0, &mut SysRng)?, &recipient, at, &mut SysRng)?;
+    let message = Initiator::new(alice).distribute(
+        &KeyBundle::generate(Profile::seal(Purpose::new(0)?), &mut SysRng)?,
+        &recipient,
+        at,
+        &mut SysRng,
+    )?;
     let mut fresh = Responder::new(bob, Policy::default());
-    fresh.trust(kms.certificate().clone());
+    fresh.trust(kms.certificate().clone())?;
     Ok(Box::new(move || {
         // A copy of a responder that has not seen the message, so that it is no replay.
         black_box(fresh.clone().extract(black_box(&message), at)?);

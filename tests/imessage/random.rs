@@ -1,0 +1,49 @@
+//! Random sources that are of no good.
+
+/// A random source that fails.
+pub(crate) struct Broken;
+
+#[derive(Debug)]
+pub(crate) struct Failure;
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("broken")
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl rand_core::TryRng for Broken {
+    type Error = Failure;
+    fn try_next_u32(&mut self) -> Result<u32, Failure> {
+        Err(Failure)
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Failure> {
+        Err(Failure)
+    }
+    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Failure> {
+        Err(Failure)
+    }
+}
+
+impl rand_core::TryCryptoRng for Broken {}
+
+/// A random source that gives the same octets again and again.
+pub(crate) struct Constant(pub(crate) u8);
+
+impl rand_core::TryRng for Constant {
+    type Error = core::convert::Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(u32::from_be_bytes([self.0; 4]))
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(u64::from_be_bytes([self.0; 8]))
+    }
+    fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Self::Error> {
+        octets.fill(self.0);
+        Ok(())
+    }
+}
+
+impl rand_core::TryCryptoRng for Constant {}
