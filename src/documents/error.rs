@@ -75,12 +75,12 @@ pub enum DocumentErrorKind {
     Root,
     /// The document or a part of it is signed. XML signatures are not supported, and not ignored.
     Signed,
-    /// The element has no place here.
+    /// The element is unknown, or has no place here.
     Unexpected,
     /// The element stands twice.
     Duplicate,
-    /// The element stands in the wrong order.
-    Order,
+    /// The element stands where this one should, which comes later.
+    Order(&'static str),
     /// This element or attribute is missing.
     Missing(&'static str),
     /// An attribute has no place here, stands twice, or has another value than it may.
@@ -121,7 +121,7 @@ impl fmt::Display for DocumentErrorKind {
             Self::Signed => f.write_str("XML signatures are not supported"),
             Self::Unexpected => f.write_str("the element has no place here"),
             Self::Duplicate => f.write_str("the element stands twice"),
-            Self::Order => f.write_str("the element stands in the wrong order"),
+            Self::Order(expected) => write!(f, "the element stands where {expected} should"),
             Self::Missing(name) => write!(f, "{name} is missing"),
             Self::Attribute => f.write_str("an attribute has no place here or has another value than it may"),
             Self::Text => f.write_str("text stands among elements"),

@@ -22,8 +22,6 @@ pub(super) struct Fields<'a, 'x> {
     parent: &'a Element<'x>,
     tolerances: Tolerances,
     taken: Vec<bool>,
-    /// Names that were asked for.
-    known: Vec<&'static str>,
 }
 
 impl<'a, 'x> Fields<'a, 'x> {
@@ -37,7 +35,7 @@ impl<'a, 'x> Fields<'a, 'x> {
         if !parent.text().is_empty() {
             return Err(parent.text_error(Kind::Text));
         }
-        Ok(Self { parent, tolerances, taken: vec![false; parent.children.len()], known: Vec::new() })
+        Ok(Self { parent, tolerances, taken: vec![false; parent.children.len()] })
     }
 
     /// The next element, if it is the one named.
@@ -46,7 +44,6 @@ impl<'a, 'x> Fields<'a, 'x> {
     }
 
     pub(super) fn in_space(&mut self, space: Space, name: &'static str) -> Option<&'a Element<'x>> {
-        self.known.push(name);
         let rest = || self.parent.children.iter().zip(&self.taken).enumerate().filter(|(_, (_, taken))| !**taken);
         let is_named = |child: &Element<'_>| child.space == space && child.name == name;
         let found = if self.tolerances.element_order {
@@ -68,10 +65,13 @@ impl<'a, 'x> Fields<'a, 'x> {
         if let Some(child) = self.in_space(space, name) {
             return Ok(child);
         }
-        let later = self.parent.children.iter().find(|child| child.space == space && child.name == name);
-        Err(match later {
-            Some(child) => child.error(Kind::Order),
-            None => self.parent.error(Kind::Missing(name)),
+        if !self.parent.children.iter().any(|child| child.space == space && child.name == name) {
+            return Err(self.parent.error(Kind::Missing(name)));
+        }
+        Err(match self.left() {
+            Some(child) if self.is_taken(child) => child.error(Kind::Duplicate),
+            Some(child) => child.error(Kind::Order(name)),
+            None => self.parent.error(Kind::Duplicate),
         })
     }
 
@@ -91,17 +91,22 @@ impl<'a, 'x> Fields<'a, 'x> {
 
     /// Nothing else may stand in the element.
     pub(super) fn finish(self) -> Result<(), DocumentError> {
-        let Some(index) = self.taken.iter().position(|taken| !taken) else { return Ok(()) };
-        let child = &self.parent.children[index];
+        match self.left() {
+            Some(child) if self.is_taken(child) => Err(child.error(Kind::Duplicate)),
+            Some(child) => Err(child.error(Kind::Unexpected)),
+            None => Ok(()),
+        }
+    }
+
+    /// The first element that is not taken.
+    fn left(&self) -> Option<&'a Element<'x>> {
+        self.taken.iter().position(|taken| !taken).map(|index| &self.parent.children[index])
+    }
+
+    /// Whether one of the same name is taken.
+    fn is_taken(&self, child: &Element<'_>) -> bool {
         let same = |other: &Element<'_>| other.space == child.space && other.name == child.name;
-        let is_taken = |(other, taken): (&Element<'_>, &bool)| *taken && same(other);
-        Err(child.error(if self.parent.children.iter().zip(&self.taken).any(is_taken) {
-            Kind::Duplicate
-        } else if self.known.contains(&child.name) {
-            Kind::Order
-        } else {
-            Kind::Unexpected
-        }))
+        self.parent.children.iter().zip(&self.taken).any(|(other, taken)| *taken && same(other))
     }
 }
 

@@ -39,16 +39,17 @@ impl KmsMessage {
         Fields::of(element, &[], tolerances)?;
         let (content, more) =
             element.children.split_first().ok_or_else(|| element.error(Kind::Missing("its content")))?;
-        if let Some(second) = more.first() {
-            let is_same = second.name == content.name;
-            return Err(second.error(if is_same { Kind::Duplicate } else { Kind::Unexpected }));
-        }
-        match (content.space, content.name) {
-            (Space::Interface, "KmsInit") => KmsInit::read(content, tolerances).map(Self::Init),
-            (Space::Interface, "KmsKeyProv") => KmsKeyProv::read(content, tolerances).map(Self::KeyProv),
-            (Space::Interface, "KmsCertCache") => KmsCertCache::read(content, tolerances).map(Self::CertCache),
-            (Space::Interface, "KmsLookup") => Err(content.error(Kind::Unsupported("a lookup"))),
-            _ => Err(content.error(Kind::Unexpected)),
+        let message = match (content.space, content.name) {
+            (Space::Interface, "KmsInit") => Self::Init(KmsInit::read(content, tolerances)?),
+            (Space::Interface, "KmsKeyProv") => Self::KeyProv(KmsKeyProv::read(content, tolerances)?),
+            (Space::Interface, "KmsCertCache") => Self::CertCache(KmsCertCache::read(content, tolerances)?),
+            (Space::Interface, "KmsLookup") => return Err(content.error(Kind::Unsupported("a lookup"))),
+            _ => return Err(content.error(Kind::Unexpected)),
+        };
+        match more.first() {
+            Some(second) if second.name == content.name => Err(second.error(Kind::Duplicate)),
+            Some(second) => Err(second.error(Kind::Unexpected)),
+            None => Ok(message),
         }
     }
 

@@ -313,12 +313,13 @@ impl<'x> Parser<'x> {
 
     fn end(&mut self) -> Result<(), DocumentError> {
         let element = self.open.pop().ok_or_else(|| self.error(Kind::Syntax))?;
-        if let (false, Some(interruption)) = (is_blank(element.text()), &element.interruption) {
+        let is_extension = matches!(element.space, Space::Foreign | Space::None | Space::Instance);
+        if let (false, false, Some(interruption)) = (is_extension, is_blank(element.text()), &element.interruption) {
             return Err(interruption.clone());
         }
         match self.open.last_mut() {
             None => self.root = Some(element),
-            Some(parent) if matches!(element.space, Space::Foreign | Space::None | Space::Instance) => {
+            Some(parent) if is_extension => {
                 if parent.interruption.is_none() {
                     parent.interruption = Some(element.error(Kind::Unexpected));
                 }
