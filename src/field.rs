@@ -6,6 +6,7 @@ pub(crate) mod fp2;
 mod inversion;
 pub(crate) mod lanes;
 pub(crate) mod p256;
+mod pair;
 pub(crate) mod scalar;
 
 use alloc::vec::Vec;
@@ -19,6 +20,7 @@ use inversion::Inverter;
 pub(crate) use fp::Fp;
 pub(crate) use fp2::Fp2;
 pub(crate) use lanes::Lanes;
+pub(crate) use pair::Pair;
 pub(crate) use scalar::Scalar;
 
 #[cfg(test)]

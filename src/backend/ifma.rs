@@ -26,6 +26,7 @@
 //! make sure that the processor has the features, so that a value is the proof.
 
 mod complex;
+mod pair;
 mod transpose;
 
 use core::arch::x86_64::*;
@@ -38,6 +39,7 @@ use super::P as P_HEX;
 use super::portable::{WORDS, Words, times_two_to_the, words_from_hex};
 
 pub(crate) use complex::{Complex, power_vartime};
+pub(crate) use pair::Pair;
 
 cpufeatures::new!(detected, "avx512f", "avx512ifma");
 
@@ -55,7 +57,7 @@ const LIMBS: usize = 20;
 /// Bits of a limb.
 const BITS: usize = 52;
 
-type Limbs = [u64; LIMBS];
+pub(crate) type Limbs = [u64; LIMBS];
 
 const MASK: u64 = (1 << BITS) - 1;
 
@@ -106,6 +108,9 @@ const P8: Limbs = {
 /// R mod p: the element 1.
 const ONE: Limbs = limbs(&power_of_two(1_040));
 
+/// p - (R mod p): the element -1.
+const MINUS_ONE: Limbs = difference(&P, &ONE);
+
 /// R^2 mod p: brings a number into Montgomery form.
 const R_SQUARED: Limbs = limbs(&power_of_two(2_080));
 
@@ -127,6 +132,20 @@ const fn limbs(words: &Words) -> Limbs {
         i += 1;
     }
     limbs
+}
+
+/// a - b for a above b.
+const fn difference(a: &Limbs, b: &Limbs) -> Limbs {
+    let mut difference = [0; LIMBS];
+    let mut borrow = 0;
+    let mut i = 0;
+    while i < LIMBS {
+        let limb = a[i].wrapping_sub(b[i] + borrow);
+        difference[i] = limb & MASK;
+        borrow = limb >> 63;
+        i += 1;
+    }
+    difference
 }
 
 /// The number that limbs say, modulo 2^1024.
@@ -177,6 +196,10 @@ impl Fp8 {
         Self::constant(&ONE)
     }
 
+    pub(crate) fn minus_one() -> Self {
+        Self::constant(&MINUS_ONE)
+    }
+
     /// Eight numbers below 2^1024.
     pub(crate) fn from_numbers(numbers: &[Words; LANES]) -> Self {
         let r_squared = Self::constant(&R_SQUARED);
@@ -198,11 +221,6 @@ impl Fp8 {
     /// Lane i takes lane i + `by`, modulo 8.
     pub(crate) fn rotate(&self, by: usize) -> Self {
         self.permute(core::array::from_fn(|lane| (lane + by) as u64))
-    }
-
-    /// All lanes take one lane.
-    pub(crate) fn spread(&self, lane: usize) -> Self {
-        self.permute([lane as u64; LANES])
     }
 
     fn permute(&self, from: [u64; LANES]) -> Self {
@@ -248,6 +266,21 @@ impl Sum8 {
         unsafe { Self(choose(mask, &set.0, &unset.0)) }
     }
 
+    /// All lanes take one lane.
+    pub(crate) fn spread(&self, lane: usize) -> Self {
+        // SAFETY: a value exists.
+        unsafe { Self(permute(&self.0, [lane as u64; LANES])) }
+    }
+
+    /// Writes limbs below 2^52 into one lane.
+    pub(crate) fn set_lane(&mut self, lane: usize, limbs: &Limbs) {
+        // SAFETY: both are 1,280 octets without invalid values, borrowed for as long as this takes.
+        let by_limb = unsafe { &mut *(&raw mut self.0).cast::<[[u64; LANES]; LIMBS]>() };
+        for (lanes, limb) in by_limb.iter_mut().zip(limbs) {
+            lanes[lane] = *limb;
+        }
+    }
+
     fn by_limb(&self) -> [[u64; LANES]; LIMBS] {
         // SAFETY: both are 1,280 octets without invalid values.
         unsafe { core::mem::transmute::<Registers, [[u64; LANES]; LIMBS]>(self.0) }
@@ -276,6 +309,12 @@ impl Zeroize for Sum8 {
         // SAFETY: 160 words that are valid, aligned, and borrowed for as long as this takes.
         let words = unsafe { core::slice::from_raw_parts_mut((&raw mut self.0).cast::<u64>(), LIMBS * LANES) };
         words.zeroize();
+    }
+}
+
+impl fmt::Debug for Sum8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sum8")
     }
 }
 

@@ -1,9 +1,11 @@
 //! Elements of F_p side by side: what the algorithms of `group` are written in, whatever computes them.
 
+use core::fmt;
+
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroize;
 
-use super::Fp;
+use super::{Fp, Pair};
 use crate::backend::product::Product;
 
 /// The most lanes that any backend has.
@@ -16,9 +18,11 @@ pub(crate) const MAX_LANES: usize = 8;
 /// one of m values, nm is at most 800, and so is the total over the products that are added up.
 pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// Sums and differences.
-    type Sum: Copy + Zeroize;
+    type Sum: Copy + Zeroize + Send + Sync + fmt::Debug;
     /// Which lanes something applies to; may be secret.
     type Mask: Copy;
+    /// Two elements that do not come from the lanes of a value.
+    type Pair: Pair;
 
     /// How many elements there are.
     const LANES: usize;
@@ -36,8 +40,11 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// Lane i takes the element of lane i + `by`, modulo the number of lanes.
     fn rotate(&self, by: usize) -> Self;
 
-    /// The element of one lane in all lanes.
-    fn spread(&self, lane: usize) -> Self;
+    /// The sum in one lane, in all lanes.
+    fn spread(sum: &Self::Sum, lane: usize) -> Self::Sum;
+
+    /// Writes the first element of a pair into one lane: it counts as the 18 values that it is at most.
+    fn set_lane(sum: &mut Self::Sum, lane: usize, pair: &Self::Pair);
 
     /// Lane i of value j changes places with lane j of value i, for as many of the values as there are lanes.
     fn transpose(values: &mut [Self; MAX_LANES]);
@@ -56,6 +63,9 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
 
     /// ab + cd.
     fn multiply_add(a: &Self::Sum, b: &Self::Sum, c: &Self::Sum, d: &Self::Sum) -> Self;
+
+    /// ab - c.
+    fn multiply_subtract(a: &Self::Sum, b: &Self::Sum, c: &Self::Sum) -> Self;
 
     /// (a + ib)(c + id) in F_p^2: ac - bd and ad + bc.
     fn multiply_complex(a: &Self, b: &Self, c: &Self::Sum, d: &Self::Sum) -> (Self, Self);
@@ -78,6 +88,7 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
 impl Lanes for Fp {
     type Sum = Self;
     type Mask = Choice;
+    type Pair = [Self; 2];
 
     const LANES: usize = 1;
 
@@ -101,8 +112,12 @@ impl Lanes for Fp {
         *self
     }
 
-    fn spread(&self, _: usize) -> Self {
-        *self
+    fn spread(sum: &Self, _: usize) -> Self {
+        *sum
+    }
+
+    fn set_lane(sum: &mut Self, _: usize, pair: &[Self; 2]) {
+        [*sum, _] = *pair;
     }
 
     fn transpose(_: &mut [Self; MAX_LANES]) {}
@@ -125,6 +140,10 @@ impl Lanes for Fp {
 
     fn multiply_add(a: &Self, b: &Self, c: &Self, d: &Self) -> Self {
         Product::of(a, b).add(&Product::of(c, d)).reduce()
+    }
+
+    fn multiply_subtract(a: &Self, b: &Self, c: &Self) -> Self {
+        a.multiply(b).subtract(c)
     }
 
     /// By Karatsuba's method, three products for four, and with two reductions.
@@ -160,12 +179,13 @@ impl Lanes for Fp {
 mod ifma {
     use zeroize::Zeroize;
 
-    use super::{Fp, Lanes, MAX_LANES};
+    use super::{Fp, Lanes, MAX_LANES, Pair};
     use crate::backend::ifma::{self, Complex, Fp8, LANES, Sum8};
 
     impl Lanes for Fp8 {
         type Sum = Sum8;
         type Mask = u8;
+        type Pair = ifma::Pair;
 
         const LANES: usize = LANES;
 
@@ -189,8 +209,12 @@ mod ifma {
             self.rotate(by)
         }
 
-        fn spread(&self, lane: usize) -> Self {
-            self.spread(lane)
+        fn spread(sum: &Sum8, lane: usize) -> Sum8 {
+            sum.spread(lane)
+        }
+
+        fn set_lane(sum: &mut Sum8, lane: usize, pair: &ifma::Pair) {
+            sum.set_lane(lane, &pair.first());
         }
 
         fn transpose(values: &mut [Self; MAX_LANES]) {
@@ -215,6 +239,10 @@ mod ifma {
 
         fn multiply_add(a: &Sum8, b: &Sum8, c: &Sum8, d: &Sum8) -> Self {
             Sum8::multiply_add(a, b, c, d)
+        }
+
+        fn multiply_subtract(a: &Sum8, b: &Sum8, c: &Sum8) -> Self {
+            Sum8::multiply_add(a, b, c, Self::minus_one().as_sum())
         }
 
         /// Two products share a reduction.
@@ -247,6 +275,32 @@ mod ifma {
 
         fn select<const N: usize>(entries: &[Self; N], masks: &[u8; N], default: &Self) -> Self {
             Self::select(entries, masks, default)
+        }
+    }
+
+    impl Pair for ifma::Pair {
+        fn new(first: &Fp, second: &Fp) -> Self {
+            Self::from_numbers(&first.to_words(), &second.to_words())
+        }
+
+        fn multiply(&self, other: &Self) -> Self {
+            self.multiply(other)
+        }
+
+        fn add(&self, other: &Self) -> Self {
+            self.add(other)
+        }
+
+        fn subtract(&self, other: &Self) -> Self {
+            self.subtract(other)
+        }
+
+        fn swap(&self) -> Self {
+            self.swap()
+        }
+
+        fn with_second_of(&self, other: &Self) -> Self {
+            self.with_second_of(other)
         }
     }
 }

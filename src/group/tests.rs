@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::curve::{AffinePoint, OrderQ};
 use super::edwards::EdwardsPoint;
 use super::fixed::{self, FixedPoint};
-use super::pairing::{MillerLines, PreparedPairing, lines};
+use super::pairing::{MillerLines, PreparedPairing};
 use super::pf::Pf;
 use super::table::{ENTRIES, PfTable, PointTable, window};
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
@@ -65,11 +65,10 @@ fn powers_of_g(k: &Scalar) -> Vec<Pf> {
 
 /// A point prepared for pairing, for every backend that there is.
 fn pairings(point: &OrderQ) -> Vec<Box<dyn PreparedPairing>> {
-    let lines = lines(point);
-    let mut pairings: Vec<Box<dyn PreparedPairing>> = vec![Box::new(MillerLines::<Fp>::new(&lines))];
+    let mut pairings: Vec<Box<dyn PreparedPairing>> = vec![Box::new(MillerLines::<Fp>::new(point))];
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     if Backend::Ifma.is_available() {
-        pairings.push(Box::new(MillerLines::<Fp8>::new(&lines)));
+        pairings.push(Box::new(MillerLines::<Fp8>::new(point)));
     }
     pairings
 }

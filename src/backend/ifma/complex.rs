@@ -13,16 +13,16 @@ use super::{BITS, Fp8, K, LANES, LIMBS, Limbs, MASK, NP, P, P8, broadcast, high,
 use crate::backend::portable::Words;
 
 /// Registers that hold the limbs of both parts.
-const REGISTERS: usize = LIMBS / 4;
+pub(super) const REGISTERS: usize = LIMBS / 4;
 
 /// Lane 0 of both halves.
 const FIRST_LANES: __mmask8 = 0b0001_0001;
 
 /// The half of the real part, and that of the imaginary part.
-const REAL: __mmask8 = 0b0000_1111;
-const IMAGINARY: __mmask8 = 0b1111_0000;
+pub(super) const REAL: __mmask8 = 0b0000_1111;
+pub(super) const IMAGINARY: __mmask8 = 0b1111_0000;
 
-type Halves = [__m512i; REGISTERS];
+pub(super) type Halves = [__m512i; REGISTERS];
 
 /// a + ib, both parts below 2p.
 #[derive(Clone, Copy)]
@@ -109,7 +109,7 @@ impl Zeroize for Complex {
 }
 
 #[target_feature(enable = "avx512f")]
-fn halves(real: &Limbs, imaginary: &Limbs) -> Halves {
+pub(super) fn halves(real: &Limbs, imaginary: &Limbs) -> Halves {
     let mut registers = [_mm512_setzero_si512(); REGISTERS];
     let mut r = 0;
     while r < REGISTERS {
@@ -132,7 +132,7 @@ fn both(limbs: &Limbs) -> Halves {
 /// The other half in each half.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn swapped(x: __m512i) -> __m512i {
+pub(super) fn swapped(x: __m512i) -> __m512i {
     _mm512_shuffle_i64x2::<0b01_00_11_10>(x, x)
 }
 
@@ -178,7 +178,7 @@ fn multiply_complex(f: &Halves, g: &Halves) -> Halves {
 /// ab / R in each half.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn multiply(a: &Halves, b: &Halves) -> Halves {
+pub(super) fn multiply(a: &Halves, b: &Halves) -> Halves {
     let zero = _mm512_setzero_si512();
     let (np, p) = (both(&NP), both(&P));
     // Two accumulators, t for ab and s for m NP, so that a step waits for one multiply-add of s only. They lack the high
@@ -226,7 +226,7 @@ fn multiply(a: &Halves, b: &Halves) -> Halves {
 /// Limbs below 2^52 from columns in 0..2^63; the value must be below 2^1040.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn carry(mut t: Halves) -> Halves {
+pub(super) fn carry(mut t: Halves) -> Halves {
     let most = broadcast(MASK);
     // Within the lanes, then from each lane into the first limb of the next.
     for r in 0..REGISTERS {
