@@ -1,4 +1,4 @@
-//! The schemes and the I_MESSAGE: with the feature `hazmat` under every backend that the processor has, else under the
+//! The schemes and the I_MESSAGE, alone and in batches: with the feature `hazmat` under every backend that the processor has, else under the
 //! fastest.
 
 use std::hint::black_box;
@@ -30,6 +30,12 @@ fn sakke(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     let member = |number| Uid::from_octets(format!("2026-11\0tel:+4477{number:08}\0").as_bytes());
     let identities = (0..BATCH).map(member).collect::<Result<Vec<_>, _>>()?;
     let recipients: Vec<_> = identities.iter().map(|identity| (&public_key, identity)).collect();
+    let prepared = identities.iter().map(|identity| EncapsulationKey::new(&public_key, identity));
+    let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+    let prepared: Vec<_> = prepared.iter().collect();
+    let to_one = (0..BATCH).map(|number| recipient.encapsulate(&Ssv::new(u128::from(number).to_be_bytes())));
+    let to_one = to_one.collect::<Result<Vec<_>, _>>()?;
+    let to_one: Vec<&[u8]> = to_one.iter().map(|encapsulated| &encapsulated[..]).collect();
 
     let mut group = criterion.benchmark_group(format!("sakke, {backend}"));
     group.bench_function("extract", |bencher| bencher.iter(|| z.extract(black_box(&identity))));
@@ -45,6 +51,12 @@ fn sakke(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     group.bench_function("extract, batch", |bencher| bencher.iter(|| z.extract_batch(black_box(&identities))));
     group.bench_function("encapsulate, batch", |bencher| {
         bencher.iter(|| encapsulate_batch(black_box(&recipients), black_box(&ssv)));
+    });
+    group.bench_function("encapsulate, prepared, batch", |bencher| {
+        bencher.iter(|| EncapsulationKey::encapsulate_batch(black_box(&prepared), black_box(&ssv)));
+    });
+    group.bench_function("decapsulate, batch", |bencher| {
+        bencher.iter(|| receiver.decapsulate_batch(black_box(&to_one)));
     });
     group.finish();
     Ok(())
@@ -89,6 +101,16 @@ fn imessage(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     });
     group.bench_function("extract", |bencher| bencher.iter(|| fresh.clone().extract(black_box(&message), now)));
     group.bench_function("decode", |bencher| bencher.iter(|| Message::decode(black_box(&message))));
+    let decoded = Message::decode(&message)?;
+    group.bench_function("encode", |bencher| bencher.iter(|| black_box(&decoded).encode()));
+
+    let member = |number| Uri::parse(&format!("sip:member{number}@example.org"));
+    let member = |number| Ok(Recipient { user: member(number)?, certificate: kms.certificate().clone() });
+    let members = (0..BATCH).map(member).collect::<Result<Vec<_>, Error>>()?;
+    group.throughput(Throughput::Elements(BATCH));
+    group.bench_function("distribute, batch", |bencher| {
+        bencher.iter(|| initiator.distribute_to_group(&bundle, black_box(&members), now, &mut SysRng).count());
+    });
     group.finish();
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) trait FixedPoint: Any + Send + Sync + fmt::Debug {
 /// How much memory the table of a point takes. Time depends on it, results do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableSize {
-    /// The fastest: 1,597,440 octets with the backend `ifma`, 1,259,520 with `portable`.
+    /// The fastest: 1,597,440 octets with the backend `ifma`, 1,259,520 with others.
     Full,
     /// 245,760 octets, or 196,608.
     Small,

@@ -5,7 +5,7 @@ use crate::eccsi::Kpak;
 use crate::error::KeyMaterialError;
 use crate::error::{Error, UsageError};
 use crate::identity::{KeyPeriod, Uid, UidFormat, Uri};
-use crate::sakke::PublicKey;
+use crate::sakke::{PublicKey, TableSize};
 use crate::time::Timestamp;
 
 /// What everyone may know of a key management server, and what its users trust.
@@ -55,6 +55,12 @@ impl KmsCertificate {
     #[must_use]
     pub fn revoked(self) -> Self {
         Self { is_revoked: true, ..self }
+    }
+
+    /// The same certificate, with Z to be prepared with a table of this size.
+    #[must_use]
+    pub fn with_table_size(self, table_size: TableSize) -> Self {
+        Self { public_key: self.public_key.with_table_size(table_size), ..self }
     }
 
     /// The URI of the KMS.
