@@ -1,15 +1,13 @@
 //! `mikey-sakke inspect`
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
-use mikey_sakke::error::DecodeError;
-use mikey_sakke::mikey::i_message::IMessage;
-use mikey_sakke::mikey::payload::{Payload, Ts};
-use mikey_sakke::mikey::registry::{DataType, ExtensionType, IdType, PayloadType, ProtType, SrtpParam};
-use mikey_sakke::mikey::{Content, CsIdMap, Header, Message, Part};
+use mikey_sakke::mikey::registry::PayloadType;
+use mikey_sakke::mikey::{
+    CsIdMap, Fault, Field, GenericId, Header, InspectedPart, Inspection, SrtpId, Tolerance, Tolerances, Value, inspect,
+};
 use mikey_sakke::time::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::input;
 use crate::moment::Moment;
@@ -21,251 +19,198 @@ pub(crate) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Departures from the standards to accept: sp-with-empty-map and generic-id-no-cs, which are accepted anyway,
+    /// missing-cs-blocks, short-rand, sign-header-excluded
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    tolerate: Vec<Tolerance>,
+    /// Accept no departure from the standards but those given with --tolerate
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Arguments {
+    fn tolerances(&self) -> Tolerances {
+        let base = if self.strict { Tolerances::NONE } else { Tolerances::default() };
+        self.tolerate.iter().copied().fold(base, Tolerances::with)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let octets = input::message(&arguments.message)?;
-    let inspection = Inspection::of(&octets);
+    let inspection = inspect(&octets, arguments.tolerances());
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&inspection.to_json(&octets))?);
+        println!("{}", serde_json::to_string_pretty(&to_json(&inspection, &octets))?);
     } else {
-        inspection.print(&octets);
+        print_text(&inspection, &octets, true);
     }
     Ok(if inspection.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Shows a message as people read it.
+/// Shows a message as people read it, without its octets.
 pub(crate) fn print(octets: &[u8]) {
-    Inspection::of(octets).print(octets);
+    print_text(&inspect(octets, Tolerances::default()), octets, false);
 }
 
-/// A message, or what is wrong with it.
-struct Inspection {
-    message: Option<Message>,
-    faults: Vec<DecodeError>,
-}
+// ---- text
 
-impl Inspection {
-    fn of(octets: &[u8]) -> Self {
-        match Message::decode(octets) {
-            Err(error) => Self { message: None, faults: vec![error] },
-            Ok(message) => {
-                let is_i_message = message.header.data_type == DataType::SAKKE_MSG;
-                let fault = is_i_message.then(|| IMessage::from_message(&message).err()).flatten();
-                Self { message: Some(message), faults: fault.into_iter().collect() }
-            }
-        }
-    }
+/// Columns in front of the fields of a part.
+const INDENT: usize = 9;
 
-    fn parts(&self) -> Vec<Part<'_>> {
-        self.message.iter().flat_map(Message::layout).collect()
-    }
+/// Octets in a line of hexadecimal.
+const OCTETS_PER_LINE: usize = 32;
 
-    fn signed_length(&self) -> Option<usize> {
-        self.message.as_ref().and_then(Message::signed_length)
-    }
-
-    /// The payload that a fault is in, counted from 0 behind HDR.
-    fn payload_of(&self, fault: &DecodeError) -> Option<usize> {
-        let inside = |part: &Part<'_>| (part.offset..part.offset + part.length).contains(&fault.offset);
-        self.parts().iter().position(inside).and_then(|position| position.checked_sub(1))
-    }
-
-    fn print(&self, octets: &[u8]) {
-        for part in self.parts() {
-            println!("  {:>5}  {:<18} {} octets", part.offset, part.content.to_string(), part.length);
-            for (name, value) in fields(part.content) {
-                let text = match value {
-                    Value::String(text) => text,
-                    other => other.to_string(),
-                };
-                println!("{:>26} {name:<28} {}", "", shortened(&text));
-            }
-        }
-        if let Some(signed) = self.signed_length() {
-            println!("  The signature covers the first {signed} of {} octets.", octets.len());
-        }
-        for fault in &self.faults {
-            println!("  {fault}");
-        }
-    }
-
-    fn to_json(&self, octets: &[u8]) -> Value {
-        let header = self.message.as_ref().map(|message| header_json(&message.header, octets[2]));
-        let payload = |part: Part<'_>| {
-            let PayloadType(number) = match part.content {
-                Content::Header(_) => return None,
-                Content::Payload(payload) => payload.payload_type(),
-                Content::Sign(_) => PayloadType::SIGN,
-            };
-            Some(json!({
-                "type": number,
-                "name": part.content.to_string(),
-                "offset": part.offset,
-                "length": part.length,
-                "raw": hex::encode(&octets[part.offset..part.offset + part.length]),
-                "fields": Map::from_iter(fields(part.content).into_iter().map(|(name, value)| (name.to_owned(), value))),
-            }))
-        };
-        let fault = |fault: &DecodeError| json!({ "offset": fault.offset, "payload": self.payload_of(fault), "what": fault.kind.to_string() });
-        json!({
-            "ok": self.faults.is_empty(),
-            "length": octets.len(),
-            "header": header,
-            "payloads": self.parts().into_iter().filter_map(payload).collect::<Vec<_>>(),
-            "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
-            "signedLength": self.signed_length(),
-        })
-    }
-}
-
-fn header_json(header: &Header, next_payload: u8) -> Value {
-    let (count, map_type, map) = match &header.cs_id_map {
-        CsIdMap::SrtpId(sessions) => {
-            let session = |session: &mikey_sakke::mikey::SrtpId| json!({ "policy": session.policy, "ssrc": session.ssrc, "roc": session.roc });
-            (sessions.len(), 0, sessions.iter().map(session).collect())
-        }
-        CsIdMap::Empty(count) => ((*count).into(), 1, Vec::new()),
-        CsIdMap::GenericId(sessions) => {
-            let session = |session: &mikey_sakke::mikey::GenericId| {
-                json!({
-                    "csId": session.cs_id,
-                    "protType": session.prot_type.0,
-                    "s": session.s,
-                    "policies": session.policies,
-                    "sessionData": hex::encode(&session.session_data),
-                    "spi": hex::encode(&session.spi),
-                })
-            };
-            (sessions.len(), 2, sessions.iter().map(session).collect())
+fn print_text(inspection: &Inspection<'_>, octets: &[u8], with_octets: bool) {
+    let print_octets = |octets: &[u8]| {
+        for line in octets.chunks(OCTETS_PER_LINE).filter(|_| with_octets) {
+            println!("{:INDENT$}| {}", "", hex::encode(line));
         }
     };
-    json!({
-        "version": 1,
-        "dataType": header.data_type.0,
-        "nextPayload": next_payload,
-        "v": header.v,
-        "prf": header.prf_func.0,
-        "csbId": hex::encode(header.csb_id),
-        "csCount": count,
-        "mapType": map_type,
-        "map": map,
-    })
+    for part in &inspection.parts {
+        let malformed = if part.content.is_none() { ", malformed" } else { "" };
+        println!("  {:>5}  {:<18} {} octets{malformed}", part.offset, part.to_string(), part.octets.len());
+        print_fields(&part.fields(), INDENT);
+        print_octets(part.octets);
+    }
+    let rest = &octets[inspection.length..];
+    if !rest.is_empty() {
+        println!("  {:>5}  {} octets that cannot be told apart", inspection.length, rest.len());
+        print_octets(rest);
+    }
+    if let Some(signed) = inspection.signed_length {
+        println!("  The signature covers the first {signed} of {} octets.", octets.len());
+    }
+    for fault in &inspection.faults {
+        println!("  {fault}");
+    }
 }
 
-/// The fields of a part by their names in the standards. Numbers with a name are shown with it.
-fn fields(content: Content<'_>) -> Vec<(&'static str, Value)> {
-    match content {
-        Content::Header(header) => header_fields(header),
-        Content::Payload(payload) => payload_fields(payload),
-        Content::Sign(sign) => {
-            vec![
-                ("S type", named(sign.s_type.0, &sign.s_type)),
-                ("Signature length", sign.signature.len().into()),
-                ("Signature", hex::encode(&sign.signature).into()),
-            ]
+fn print_fields(fields: &[Field], indent: usize) {
+    for Field { name, value } in fields {
+        match value {
+            Value::Fields(inner) => {
+                println!("{:indent$}{name}", "");
+                print_fields(inner, indent + 2);
+            }
+            Value::List(values) if values.iter().any(|value| matches!(value, Value::Fields(_))) => {
+                println!("{:indent$}{name}", "");
+                for value in values {
+                    println!("{:1$}{2}", "", indent + 2, text(value));
+                }
+            }
+            value => println!("{:indent$}{name:<28} {}", "", shortened(&text(value))),
         }
     }
 }
 
-fn header_fields(header: &Header) -> Vec<(&'static str, Value)> {
-    let map = format!("{}, #CS {}", header.cs_id_map.map_type(), header.cs_id_map.count());
-    vec![
-        ("version", 1.into()),
-        ("data type", named(header.data_type.0, &header.data_type)),
-        ("V", header.v.into()),
-        ("PRF func", named(header.prf_func.0, &header.prf_func)),
-        ("CSB ID", hex::encode(header.csb_id).into()),
-        ("CS ID map", map.into()),
-    ]
-}
-
-fn payload_fields(payload: &Payload) -> Vec<(&'static str, Value)> {
-    match payload {
-        Payload::T(timestamp) => {
-            let value = match *timestamp {
-                Ts::NtpUtc(bits) | Ts::Ntp(bits) => instant(bits, format!("{bits:016x}")),
-                Ts::NtpUtc32(seconds) => instant(u64::from(seconds) << 32, format!("{seconds:08x}")),
-                Ts::Counter(counter) => counter.into(),
-            };
-            let ts_type = timestamp.ts_type();
-            vec![("TS type", named(ts_type.0, &ts_type)), ("TS value", value)]
+/// A value in one line.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Number(number) => number.to_string(),
+        Value::Named(number, Some(name)) => format!("{number} ({name})"),
+        Value::Named(number, None) => number.to_string(),
+        Value::Flag(flag) => u8::from(*flag).to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Octets(octets) => hex::encode(octets),
+        Value::Ntp(bits) => match instant(*bits) {
+            Some(moment) => format!("{bits:016x} ({moment})"),
+            None => format!("{bits:016x}"),
+        },
+        Value::Fields(fields) => {
+            let field = |field: &Field| format!("{}: {}", field.name, text(&field.value));
+            fields.iter().map(field).collect::<Vec<_>>().join(", ")
         }
-        Payload::Rand(rand) => vec![("RAND", hex::encode(&rand.0).into())],
-        Payload::Id(identity) => {
-            vec![
-                ("ID type", named(identity.id_type.0, &identity.id_type)),
-                ("ID data", text(identity.id_type, &identity.data)),
-            ]
-        }
-        Payload::Idr(identity) => vec![
-            ("ID role", named(identity.role.0, &identity.role)),
-            ("ID type", named(identity.id_type.0, &identity.id_type)),
-            ("ID data", text(identity.id_type, &identity.data)),
-        ],
-        Payload::Cert(certificate) => vec![
-            ("Cert type", named(certificate.cert_type.0, &certificate.cert_type)),
-            ("Certificate", hex::encode(&certificate.data).into()),
-        ],
-        Payload::Sp(policy) => {
-            let param = |param: &mikey_sakke::mikey::payload::SpParam| {
-                let name = if policy.prot_type == ProtType::SRTP { SrtpParam(param.param_type).name() } else { None };
-                let name =
-                    name.map_or_else(|| param.param_type.to_string(), |name| format!("{} {name}", param.param_type));
-                format!("{name}: {}", hex::encode(&param.value)).into()
-            };
-            vec![
-                ("Policy no", policy.policy.into()),
-                ("Prot type", named(policy.prot_type.0, &policy.prot_type)),
-                ("Policy param", Value::Array(policy.params.iter().map(param).collect())),
-            ]
-        }
-        Payload::GeneralExtension(extension) => vec![
-            ("Type", named(extension.extension_type.0, &extension.extension_type)),
-            (
-                "Data",
-                match extension.extension_type {
-                    ExtensionType::VENDOR_ID | ExtensionType::SDP_IDS => text(IdType::NAI, &extension.data),
-                    _ => hex::encode(&extension.data).into(),
-                },
-            ),
-        ],
-        Payload::Sakke(sakke) => vec![
-            ("SAKKE params", named(sakke.params.0, &sakke.params)),
-            ("ID scheme", named(sakke.id_scheme.0, &sakke.id_scheme)),
-            ("SAKKE data length", sakke.data.len().into()),
-            ("SAKKE data", hex::encode(&sakke.data).into()),
-        ],
-        _ => Vec::new(),
+        Value::List(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
     }
 }
 
-fn named(number: u8, name: &dyn std::fmt::Display) -> Value {
-    format!("{number} ({name})").into()
+/// The instant that an NTP timestamp stands for, in the era of the present.
+fn instant(bits: u64) -> Option<Moment> {
+    Timestamp::now().ok().map(|now| Moment(Timestamp::from_ntp(bits, now)))
 }
 
-/// An NTP timestamp with the instant that it stands for, in the era of the present.
-fn instant(bits: u64, hex: String) -> Value {
-    let mut text = hex;
-    if let Ok(now) = Timestamp::now() {
-        let _ = write!(text, " ({})", Moment(Timestamp::from_ntp(bits, now)));
-    }
-    text.into()
-}
-
-/// Text where it can be shown as such, else hexadecimal.
-fn text(id_type: IdType, data: &[u8]) -> Value {
-    match std::str::from_utf8(data) {
-        Ok(text) if id_type != IdType::BYTE_STRING && !text.contains(char::is_control) => text.into(),
-        _ => hex::encode(data).into(),
-    }
-}
-
-/// Long octet strings from their beginning; --json has them whole.
+/// Long text from its beginning; the octets are shown whole below the fields.
 fn shortened(text: &str) -> String {
     const SHOWN: usize = 64;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}... ({} characters)", &text[..end], text.chars().count()),
         None => text.to_owned(),
+    }
+}
+
+// ---- JSON
+
+fn to_json(inspection: &Inspection<'_>, octets: &[u8]) -> Json {
+    let payload = |part: &InspectedPart<'_>| {
+        let PayloadType(number) = part.payload_type?;
+        Some(json!({
+            "type": number,
+            "name": part.to_string(),
+            "offset": part.offset,
+            "length": part.octets.len(),
+            "raw": hex::encode(part.octets),
+            "fields": fields_json(&part.fields()),
+        }))
+    };
+    let fault = |fault: &Fault| {
+        json!({
+            "offset": fault.error.offset,
+            "payload": fault.payload,
+            "what": fault.error.kind.to_string(),
+        })
+    };
+    json!({
+        "ok": inspection.faults.is_empty(),
+        "length": octets.len(),
+        "header": inspection.header().map(|header| header_json(header, octets)),
+        "payloads": inspection.parts.iter().filter_map(payload).collect::<Vec<_>>(),
+        "faults": inspection.faults.iter().map(fault).collect::<Vec<_>>(),
+        "signedLength": inspection.signed_length,
+    })
+}
+
+/// HDR. Its next-payload octet is the third.
+fn header_json(header: &Header, octets: &[u8]) -> Json {
+    let srtp_id = |session: &SrtpId| json!({ "policy": session.policy, "ssrc": session.ssrc, "roc": session.roc });
+    let generic_id = |session: &GenericId| {
+        json!({
+            "csId": session.cs_id,
+            "protType": session.prot_type.0,
+            "s": session.s,
+            "policies": session.policies,
+            "sessionData": hex::encode(&session.session_data),
+            "spi": hex::encode(&session.spi),
+        })
+    };
+    let map = match &header.cs_id_map {
+        CsIdMap::SrtpId(sessions) => sessions.iter().map(srtp_id).collect(),
+        CsIdMap::GenericId(sessions) => sessions.iter().map(generic_id).collect(),
+        CsIdMap::Empty(_) | CsIdMap::Missing { .. } => Vec::new(),
+    };
+    json!({
+        "version": octets[0],
+        "dataType": header.data_type.0,
+        "nextPayload": octets[2],
+        "v": header.v,
+        "prf": header.prf_func.0,
+        "csbId": hex::encode(header.csb_id),
+        "csCount": header.cs_id_map.count(),
+        "mapType": header.cs_id_map.map_type().0,
+        "map": map,
+    })
+}
+
+fn fields_json(fields: &[Field]) -> Json {
+    let field = |field: &Field| (field.name.to_owned(), value_json(&field.value));
+    Json::Object(Map::from_iter(fields.iter().map(field)))
+}
+
+/// A number of a registry that has a name there is shown with it; octets are hexadecimal.
+fn value_json(value: &Value) -> Json {
+    match value {
+        Value::Number(number) => (*number).into(),
+        Value::Flag(flag) => (*flag).into(),
+        Value::Fields(fields) => fields_json(fields),
+        Value::List(values) => values.iter().map(value_json).collect(),
+        value => text(value).into(),
     }
 }
