@@ -1,8 +1,8 @@
 //! Instructions that each operation takes with the backend `portable`, counted by valgrind's callgrind: figures that
 //! other work on the machine does not touch.
 //!
-//! Run with the name of an operation, this does it once within [`measured`]. Run without, it has valgrind run each of
-//! them, and prints a table.
+//! Run with the name of an operation, this does it once within [`measured`]. Run by `cargo bench`, it has valgrind run
+//! each of them, and prints a table.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "of the layers that are included, little is used")]
 
 extern crate alloc;
@@ -142,13 +142,13 @@ fn count(operation: &str) -> Result<u64, String> {
 }
 
 fn main() -> ExitCode {
-    // The only argument that cargo adds is an option.
-    let asked = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let asked = std::env::args().nth(1);
     for (operation, prepare) in OPERATIONS {
-        let done = match &asked {
-            None => count(operation).map(|count| println!("{operation:<28}{count:>12}")),
-            Some(name) if name == operation => run(prepare).map_err(|error| error.to_string()),
-            Some(_) => Ok(()),
+        let done = match asked.as_deref() {
+            Some("--bench") => count(operation).map(|count| println!("{operation:<28}{count:>12}")),
+            Some(name) if name != operation => Ok(()),
+            // Asked for, or with all the others as a test.
+            _ => run(prepare).map_err(|error| error.to_string()),
         };
         if let Err(error) = done {
             eprintln!("{operation}: {error}");
