@@ -9,7 +9,8 @@
 //!
 //! [`inspect`] says what octets hold and all that is wrong with them. [`i_message`] holds the profile of the one message
 //! of MIKEY-SAKKE (RFC 6509), [`error_message`] the answer to one that is not accepted, [`prf`] the derivation of session
-//! keys, [`sdp`] the way in which SDP carries messages. Nothing here signs, verifies or looks at a clock.
+//! keys, [`sdp`] the way in which SDP carries messages. [`envelope`] protects messages of the modes with a pre-shared or an
+//! envelope key. Nothing here signs, or looks at a clock.
 //!
 //! ```
 //! # fn main() -> Result<(), mikey_sakke::Error> {
@@ -38,6 +39,7 @@
 //! ```
 
 mod codec;
+pub mod envelope;
 pub mod error_message;
 mod field;
 mod header;

@@ -135,8 +135,10 @@ impl<'a> Reader<'a> {
 
     /// A flag in the top bit of an octet, and the number in the other seven.
     pub(super) fn flagged(&mut self) -> Result<(bool, u8), DecodeError> {
+        // A wrong mask, on demand, to see that the fuzz targets find it.
+        const NUMBER: u8 = if cfg!(planted_bug) { 0x3f } else { 0x7f };
         let octet = self.u8()?;
-        Ok((octet & 0x80 != 0, octet & 0x7f))
+        Ok((octet & 0x80 != 0, octet & NUMBER))
     }
 
     pub(super) fn next_payload(&mut self) -> Result<NextPayload, DecodeError> {

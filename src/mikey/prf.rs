@@ -65,6 +65,50 @@ impl KeyUse {
     }
 }
 
+/// What a key is for that is derived from a pre-shared key or an envelope key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvelopeUse {
+    /// Encryption of the keys in KEMAC.
+    Encr,
+    /// The MAC of KEMAC or V.
+    Auth,
+    /// The salt of that encryption.
+    Salt,
+}
+
+impl EnvelopeUse {
+    /// The constant that sets the keys apart (RFC 3830, section 4.1.4).
+    const fn constant(self) -> [u8; 4] {
+        match self {
+            Self::Encr => [0x15, 0x05, 0x33, 0xe1],
+            Self::Auth => [0x2d, 0x22, 0xac, 0x75],
+            Self::Salt => [0x29, 0xb8, 0x89, 0x16],
+        }
+    }
+}
+
+/// Stands in place of the CS ID where a key is for a whole message.
+const NO_CS_ID: u8 = 0xff;
+
+/// Derives a key of `out.len()` octets from a pre-shared key or an envelope key, for the protection of one message
+/// (RFC 3830, section 4.1.4).
+///
+/// `key` and `out` are secret; the time taken depends on their lengths alone.
+///
+/// # Errors
+///
+/// [`UsageError::Range`] if `key` is empty.
+pub fn derive_from_envelope(
+    prf: Prf,
+    key: &[u8],
+    key_use: EnvelopeUse,
+    csb_id: [u8; 4],
+    rand: &[u8],
+    out: &mut [u8],
+) -> Result<(), UsageError> {
+    expand(prf, key, [&key_use.constant(), &[NO_CS_ID], &csb_id, rand], out)
+}
+
 /// Derives a key of `out.len()` octets from a TGK, which in MIKEY-SAKKE is the SSV, for one crypto session.
 ///
 /// `tgk` and `out` are secret; the time taken depends on their lengths alone. The other values are those of the
@@ -82,13 +126,16 @@ pub fn derive(
     rand: &[u8],
     out: &mut [u8],
 ) -> Result<(), UsageError> {
-    if tgk.is_empty() {
+    expand(prf, tgk, [&key_use.constant(), &[cs_id], &csb_id, rand], out)
+}
+
+/// PRF(key, label), as long as `out` (RFC 3830, section 4.1.2).
+fn expand(prf: Prf, key: &[u8], label: [&[u8]; 4], out: &mut [u8]) -> Result<(), UsageError> {
+    if key.is_empty() {
         return Err(UsageError::Range);
     }
-    let constant = key_use.constant();
-    let label = [constant.as_slice(), &[cs_id], &csb_id, rand];
     out.fill(0);
-    tgk.chunks(BLOCK_OCTETS).try_for_each(|key| match prf {
+    key.chunks(BLOCK_OCTETS).try_for_each(|key| match prf {
         Prf::Mikey1 => xor_p::<Hmac<Sha1>>(key, label, out),
         Prf::HmacSha256 => xor_p::<Hmac<Sha256>>(key, label, out),
     })

@@ -11,4 +11,5 @@ mod payloads;
 mod properties;
 mod recorded;
 mod sdp;
+mod seeds;
 mod tolerances;
