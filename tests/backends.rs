@@ -116,6 +116,7 @@ fn compute() -> Outputs {
         if current() == Backend::Ifma { [1_597_440, 245_760, 30_720] } else { [1_259_520, 196_608, 24_576] }
     );
     let receiver = ReceiverKey::import(&public_keys[0], &identities[0], rsks[0].as_ref().unwrap().expose()).unwrap();
+    receiver.prepare();
     assert_eq!(receiver.decapsulate(encapsulated[0].as_ref().unwrap()).unwrap(), ssv);
     Outputs { encapsulated, rsks }
 }

@@ -18,7 +18,7 @@
 //! p is 0.5995 * 2^1024. Limbs are below 2^52, so a value is below 2^1040 = 109,312 p. A sum T of products gives
 //! T / 2^1040 + (1 + K / 2^52) p < T / 2^1040 + 1.258 p at most, which is below 2p as long as T <= 81,000 p^2. A sum
 //! is made of n values, each below 2p or, where subtracted, counted as 8p; so nm <= 800 for all products together keeps T below
-//! 800 * (10p)^2. Columns take at most 6 terms below 2^52 in each of 20 steps, less than 2^59.
+//! 800 * (10p)^2. Columns take at most 8 terms below 2^52 in each of 20 steps, less than 2^60.
 //!
 //! # Safety
 //!
@@ -260,6 +260,11 @@ impl Sum8 {
         unsafe { Fp8(Self(multiply_add(&a.0, &b.0, &c.0, &d.0))) }
     }
 
+    pub(crate) fn sum_of_products(pairs: [(&Self, &Self); 3]) -> Fp8 {
+        // SAFETY: a value exists.
+        unsafe { Fp8(Self(sum_of_three_products(pairs.map(|(a, b)| (&a.0, &b.0))))) }
+    }
+
     /// In each lane of the mask `set`, in others `unset`.
     pub(crate) fn choose(mask: u8, set: &Self, unset: &Self) -> Self {
         // SAFETY: a value exists.
@@ -434,6 +439,12 @@ fn multiply(a: &Registers, b: &Registers) -> Registers {
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn multiply_add(a: &Registers, b: &Registers, c: &Registers, d: &Registers) -> Registers {
     sum_of_products([(a, b), (c, d)])
+}
+
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn sum_of_three_products(pairs: [(&Registers, &Registers); 3]) -> Registers {
+    sum_of_products(pairs)
 }
 
 #[inline(never)]

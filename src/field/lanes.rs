@@ -64,6 +64,9 @@ pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// ab + cd.
     fn multiply_add(a: &Self::Sum, b: &Self::Sum, c: &Self::Sum, d: &Self::Sum) -> Self;
 
+    /// The sum of three products.
+    fn sum_of_products(pairs: [(&Self::Sum, &Self::Sum); 3]) -> Self;
+
     /// ab - c.
     fn multiply_subtract(a: &Self::Sum, b: &Self::Sum, c: &Self::Sum) -> Self;
 
@@ -140,6 +143,11 @@ impl Lanes for Fp {
 
     fn multiply_add(a: &Self, b: &Self, c: &Self, d: &Self) -> Self {
         Product::of(a, b).add(&Product::of(c, d)).reduce()
+    }
+
+    fn sum_of_products(pairs: [(&Self, &Self); 3]) -> Self {
+        let [one, two, three] = pairs.map(|(a, b)| Product::of(a, b));
+        one.add(&two).add(&three).reduce()
     }
 
     fn multiply_subtract(a: &Self, b: &Self, c: &Self) -> Self {
@@ -239,6 +247,10 @@ mod ifma {
 
         fn multiply_add(a: &Sum8, b: &Sum8, c: &Sum8, d: &Sum8) -> Self {
             Sum8::multiply_add(a, b, c, d)
+        }
+
+        fn sum_of_products(pairs: [(&Sum8, &Sum8); 3]) -> Self {
+            Sum8::sum_of_products(pairs)
         }
 
         fn multiply_subtract(a: &Sum8, b: &Sum8, c: &Sum8) -> Self {

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use super::fp::P;
 use super::scalar::{Q, Scalar};
-use super::{Fp, Fp2, Lanes};
+use super::{Fp, Fp2, Lanes, Pair};
 use crate::backend::portable::{ModulusOf, Residue};
 use crate::oracle;
 
@@ -254,6 +254,43 @@ mod lanes {
     use crate::backend::Backend;
     use crate::backend::ifma::Fp8;
 
+    /// Every operation on pairs, with what is subtracted and multiplied as large as the rule allows it. Of all results the first
+    /// elements and then the second ones.
+    fn pairs<F: Lanes>(numbers: &[BigUint; 4]) -> Vec<BigUint> {
+        let [a, b, c, d] = numbers.each_ref().map(residue::<P>);
+        let (x, y) = (F::Pair::new(&a, &b), F::Pair::new(&c, &d));
+        let (xx, yy) = (x.multiply(&x), y.multiply(&y));
+        let eight = |pair: &F::Pair| pair.double().double().double();
+        let one = xx.subtract(&eight(&yy)).subtract(&eight(&xx)).add(&eight(&yy));
+        let other = yy.subtract(&eight(&yy)).subtract(&eight(&yy)).add(&eight(&xx));
+        let product = one.multiply(&other);
+        let results = [x, xx, one, other, product, product.with_second_of(&x), product.swap().with_second_of(&xx)];
+        let first = |pair: &F::Pair| {
+            let mut sum = *F::zero().as_sum();
+            F::set_lane(&mut sum, 0, pair);
+            number(&F::multiply(&sum, F::one().as_sum()).lane(0))
+        };
+        results.iter().map(first).chain(results.iter().map(|pair| first(&pair.swap()))).collect()
+    }
+
+    /// The same with big integers.
+    fn expected_pairs([a, b, c, d]: &[BigUint; 4]) -> Vec<BigUint> {
+        let p = modulus::<P>();
+        let element = |x: &BigUint, y: &BigUint| {
+            let (xx, yy) = (x * x % &p, y * y % &p);
+            let one = (&xx + (&p - &xx) * 8u32) % &p;
+            let other = (&yy + (&p - &yy) * 16u32 + &xx * 8u32) % &p;
+            let product = &one * &other % &p;
+            [x % &p, xx, one, other, product]
+        };
+        let (first, second) = (element(a, c), element(b, d));
+        let [all @ .., product] = &first;
+        let [others @ .., other_product] = &second;
+        let head = all.iter().chain([product, product, other_product]);
+        let tail = others.iter().chain([other_product, &second[0], &second[1]]);
+        head.chain(tail).cloned().collect()
+    }
+
     /// An element for each lane.
     fn elements() -> impl Strategy<Value = [BigUint; 8]> {
         prop::array::uniform8(numbers()).prop_map(|numbers| numbers.map(|number| number % modulus::<P>()))
@@ -284,6 +321,20 @@ mod lanes {
             let products = all(&Fp8::multiply_add(x.as_sum(), y.as_sum(), z.as_sum(), w.as_sum()));
             let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * &b[i] + &c[i] * &d[i]) % &p);
             prop_assert_eq!(products, expected);
+            let (x_sum, y_sum, z_sum, w_sum) = (x.as_sum(), y.as_sum(), z.as_sum(), w.as_sum());
+            let products = all(&Fp8::sum_of_products([(x_sum, y_sum), (z_sum, w_sum), (x_sum, z_sum)]));
+            let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * (&b[i] + &c[i]) + &c[i] * &d[i]) % &p);
+            prop_assert_eq!(products, expected);
+            let difference = all(&Fp8::multiply_subtract(x_sum, y_sum, z_sum));
+            let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * &b[i] + &p - &c[i]) % &p);
+            prop_assert_eq!(difference, expected);
+            for lane in 0..8 {
+                prop_assert_eq!(reduced(&Fp8::spread(x_sum, lane)), core::array::from_fn(|_| a[lane].clone()));
+                let mut written = *x_sum;
+                Fp8::set_lane(&mut written, lane, &<Fp8 as Lanes>::Pair::new(&y.lane(lane), &z.lane(lane)));
+                let expected: [_; 8] = core::array::from_fn(|i| if i == lane { b[i].clone() } else { a[i].clone() });
+                prop_assert_eq!(reduced(&written), expected);
+            }
 
             let chosen = |i: usize| if mask >> i & 1 == 1 { &b[i] } else { &a[i] };
             let expected: [_; 8] = core::array::from_fn(|i| chosen(i).clone());
@@ -292,6 +343,15 @@ mod lanes {
             for by in [1, 2, 4] {
                 let expected: [_; 8] = core::array::from_fn(|i| a[(i + by) % 8].clone());
                 prop_assert_eq!(all(&x.rotate(by)), expected);
+            }
+        }
+
+        #[test]
+        fn pairs_agree_with_big_integers(numbers in prop::array::uniform4(numbers())) {
+            let expected = expected_pairs(&numbers);
+            prop_assert_eq!(pairs::<Fp>(&numbers), expected.clone());
+            if Backend::Ifma.is_available() {
+                prop_assert_eq!(pairs::<Fp8>(&numbers), expected);
             }
         }
 

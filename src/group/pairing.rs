@@ -30,6 +30,8 @@ use crate::backend;
 use crate::backend::ifma::Fp8;
 use crate::field::{Fp, Fp2};
 
+#[cfg(test)]
+pub(super) use digits::DIGITS;
 pub(super) use miller::MillerLines;
 
 /// The lines of Miller's loop for a fixed first argument, which may be secret (an RSK), prepared for the backend in use.

@@ -1,13 +1,13 @@
 //! Curve, Edwards form, PF_p and pairing against the formulas of RFC 6508 over plain big integers.
 
-use num_bigint::BigUint;
+use num_bigint::{BigInt, BigUint};
 use num_traits::{One, Zero};
 use proptest::prelude::*;
 
 use super::curve::{AffinePoint, OrderQ};
 use super::edwards::EdwardsPoint;
 use super::fixed::{self, FixedPoint};
-use super::pairing::{MillerLines, PreparedPairing};
+use super::pairing::{DIGITS, MillerLines, PreparedPairing};
 use super::pf::Pf;
 use super::table::{ENTRIES, PfTable, PointTable, window};
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
@@ -251,4 +251,12 @@ fn malformed_points_are_refused() {
     let p = oracle::octets(&set_1().curve.field.prime, 128);
     assert!(refused(&[&[4], &[0; 128][..], &p].concat()));
     assert!(refused(&[&[4], &p[..], &[0; 128]].concat()));
+}
+
+#[test]
+fn the_digits_of_the_loop_are_those_of_q() {
+    let value = DIGITS.iter().fold(BigInt::one(), |value, digit| value * 4 + *digit);
+    assert_eq!(value, BigInt::from(set_1().q));
+    assert!(DIGITS.iter().all(|digit| (-2..=2).contains(digit)));
+    assert!(DIGITS.windows(2).all(|pair| pair[0].abs() < 2 || pair[1].abs() < 2));
 }

@@ -89,7 +89,7 @@ impl EncapsulationKey {
         self.table().multiply(r)
     }
 
-    fn table(&self) -> &(dyn FixedPoint + 'static) {
+    pub(super) fn table(&self) -> &(dyn FixedPoint + 'static) {
         &**self.table.get_or_init(|| Box::new(fixed::prepare(&EdwardsPoint::from(&self.point), self.table_size)))
     }
 }

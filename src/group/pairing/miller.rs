@@ -40,13 +40,15 @@ impl<F: Lanes> MillerLines<F> {
         let square = F::multiply(z_inverse.as_sum(), z_inverse.as_sum());
         let y = F::multiply(y, z_inverse.as_sum());
         let scaled = |value: &F::Sum| F::multiply(value, square.as_sum());
-        let mut current = Current { x: scaled(x), y: scaled(y.as_sum()) };
+        let mut current = Zeroizing::new(Current { x: scaled(x), y: scaled(y.as_sum()) });
         let mut steps = Secret::new(Vec::with_capacity(chunk::<F>()));
         let AffinePoint { x, y } = *point.affine();
-        let (x, plus, minus) = (F::gather(|_| x), F::gather(|_| y), F::gather(|_| y.negate()));
+        let own = Zeroizing::new([F::gather(|_| x), F::gather(|_| y), F::gather(|_| y.negate())]);
+        let [x, plus, minus] = &*own;
         for (step, slopes) in slopes.expose().iter().rev().enumerate() {
             let digits = StepDigits::new::<F>(step);
-            let s = Current { x, y: F::select(&[minus], &[digits.negative::<F>()], &plus) };
+            let y = F::select(core::array::from_ref(minus), &[digits.negative::<F>()], plus);
+            let s = Zeroizing::new(Current { x: *x, y });
             steps.expose_mut().push(current.step(slopes, &s, digits));
         }
         Self(steps)
