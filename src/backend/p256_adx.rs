@@ -9,19 +9,21 @@
 //!
 //! # Safety
 //!
-//! Only the methods of [`Adx`] contain these instructions. It comes from [`Adx::detected`] alone, so that a value is the
-//! proof that the processor has them.
+//! Only the methods of [`Adx`] contain these instructions: a value is the proof that the processor has them.
 
 use core::arch::asm;
+
+use super::adx::Adx;
+use super::select;
 
 type Words = [u64; 4];
 type Product = [u64; 8];
 
-cpufeatures::new!(features, "adx", "bmi2");
-
-/// The proof that the processor has ADX and BMI2.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Adx(());
+/// The proof that the processor has the instructions, unless the portable backend is in use.
+#[inline(always)]
+pub(crate) fn in_use() -> Option<Adx> {
+    select::adx()
+}
 
 /// Adds a times the word of b at an offset to t0..t3, and leaves the top word in t4. With `xor`, CF = OF = 0. Neither
 /// of the two last carries is lost: the sum fits five words.
@@ -130,15 +132,9 @@ macro_rules! clear_lowest {
 }
 
 impl Adx {
-    /// The proof, if processor and operating system can give it. Miri cannot.
-    #[inline(always)]
-    pub(crate) fn detected() -> Option<Self> {
-        (!cfg!(miri) && features::get()).then_some(Self(()))
-    }
-
     /// a * b.
     #[inline(always)]
-    pub(crate) fn product(self, a: &Words, b: &Words) -> Product {
+    pub(crate) fn p256_product(self, a: &Words, b: &Words) -> Product {
         let (t0, t1, t2, t3, t4, t5, t6, t7): (u64, u64, u64, u64, u64, u64, u64, u64);
         // SAFETY: self proves the instructions. It reads the words of a and b, and writes to registers it declares.
         unsafe {
@@ -167,7 +163,7 @@ impl Adx {
 
     /// a^2: the products of different words once, doubled, and the squares of words.
     #[inline(always)]
-    pub(crate) fn square(self, a: &Words) -> Product {
+    pub(crate) fn p256_square(self, a: &Words) -> Product {
         let (t0, t1, t2, t3, t4, t5, t6, t7): (u64, u64, u64, u64, u64, u64, u64, u64);
         // SAFETY: self proves the instructions. It reads the words of a, and writes to registers it declares.
         unsafe {
@@ -212,7 +208,7 @@ impl Adx {
     ///
     /// The lower half of t ends below p + 1, and the sum with the upper half below 2p.
     #[inline(always)]
-    pub(crate) fn reduce(self, t: Product) -> Words {
+    pub(crate) fn p256_reduce(self, t: Product) -> Words {
         let [t0, t1, t2, t3, mut t4, mut t5, mut t6, mut t7] = t;
         // SAFETY: self proves the instructions. It has no memory operand, and writes to registers it declares.
         unsafe {

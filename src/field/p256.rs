@@ -20,7 +20,7 @@ use zeroize::Zeroize;
 
 use super::inversion::Inverter;
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-use crate::backend::p256_adx::Adx;
+use crate::backend::p256_adx;
 use words::{
     Product, Words, add_with_carry, add_words, masked, multiply_add, product, selected, square, subtract_words,
 };
@@ -137,8 +137,8 @@ impl ModulusOf for P {
     #[inline(always)]
     fn multiply(a: &Words, b: &Words) -> Words {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        if let Some(adx) = Adx::detected() {
-            return adx.reduce(adx.product(a, b));
+        if let Some(adx) = p256_adx::in_use() {
+            return adx.p256_reduce(adx.p256_product(a, b));
         }
         Self::reduce(product(a, b))
     }
@@ -146,8 +146,8 @@ impl ModulusOf for P {
     #[inline(always)]
     fn square(a: &Words) -> Words {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        if let Some(adx) = Adx::detected() {
-            return adx.reduce(adx.square(a));
+        if let Some(adx) = p256_adx::in_use() {
+            return adx.p256_reduce(adx.p256_square(a));
         }
         Self::reduce(square(a))
     }
@@ -156,8 +156,8 @@ impl ModulusOf for P {
     fn difference_of_products([a, b]: [&Words; 2], [c, d]: [&Words; 2]) -> Words {
         let m = &Self::MODULUS.words;
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
-        if let Some(adx) = Adx::detected() {
-            return adx.reduce(difference(adx.product(a, b), adx.product(c, d), m));
+        if let Some(adx) = p256_adx::in_use() {
+            return adx.p256_reduce(difference(adx.p256_product(a, b), adx.p256_product(c, d), m));
         }
         Self::reduce(difference(product(a, b), product(c, d), m))
     }
