@@ -1,5 +1,5 @@
 //! The files that pass between commands: JSON, with the names of the KMS documents of 3GPP TS 33.180, annex D, and
-//! octets in hexadecimal.
+//! octets in hexadecimal. Certificates and key sets may be those documents themselves, in XML.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
+use mikey_sakke::documents::{self, Document, KmsKeySet, KmsMessage, Tolerances};
 use mikey_sakke::eccsi::{Ksak, SigningPair};
 use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
 use mikey_sakke::imessage::{KeyBundle, Profile, SkId};
@@ -102,8 +103,21 @@ struct BundleFile {
 }
 
 pub(crate) fn read_certificate(path: &Path) -> anyhow::Result<Arc<KmsCertificate>> {
-    let file: CertificateFile = read(path)?;
-    file.check().map(Arc::new).with_context(|| in_file(path))
+    let text = read_text(path)?;
+    let certificate = || -> anyhow::Result<Arc<KmsCertificate>> {
+        if !is_xml(&text) {
+            return Ok(Arc::new(serde_json::from_str::<CertificateFile>(&text)?.check()?));
+        }
+        match Document::from_xml(text.as_bytes(), Tolerances::default())? {
+            Document::Certificate(document) => Ok(document.certificate),
+            Document::Response(response) => match response.message {
+                Some(KmsMessage::Init(init)) => Ok(init.certificate.certificate),
+                _ => bail!("the KmsResponse holds no KmsInit"),
+            },
+            _ => bail!("neither a KmsCertificate nor a KmsResponse"),
+        }
+    };
+    certificate().with_context(|| in_file(path))
 }
 
 pub(crate) fn read_kms(path: &Path) -> anyhow::Result<Kms> {
@@ -131,8 +145,14 @@ pub(crate) fn write_kms(path: &Path, force: bool, kms: &Kms) -> anyhow::Result<(
 }
 
 pub(crate) fn read_user_keys(path: &Path, certificate: &Arc<KmsCertificate>) -> anyhow::Result<UserKeys> {
-    let file: KeySetFile = read(path)?;
+    let text = read_text(path)?;
     let keys = || -> anyhow::Result<UserKeys> {
+        if is_xml(&text) {
+            return Ok(
+                key_set_of(Document::from_xml(text.as_bytes(), Tolerances::default())?)?.import(certificate, None)?
+            );
+        }
+        let file: KeySetFile = serde_json::from_str(&text)?;
         if file.kms_uri != certificate.kms_uri().as_str() {
             bail!("the keys are of the KMS {}, the certificate of {}", file.kms_uri, certificate.kms_uri());
         }
@@ -149,12 +169,32 @@ pub(crate) fn read_user_keys(path: &Path, certificate: &Arc<KmsCertificate>) -> 
     keys().with_context(|| in_file(path))
 }
 
+/// The key set that a document holds alone.
+fn key_set_of(document: Document) -> anyhow::Result<KmsKeySet> {
+    match document {
+        Document::KeySet(key_set) => Ok(*key_set),
+        Document::Response(response) => match response.message {
+            Some(KmsMessage::KeyProv(provision)) => match <[KmsKeySet; 1]>::try_from(provision.key_sets) {
+                Ok([key_set]) => Ok(key_set),
+                Err(key_sets) => bail!("the KmsResponse holds {} key sets; give one as a KmsKeySet", key_sets.len()),
+            },
+            _ => bail!("the KmsResponse holds no KmsKeyProv"),
+        },
+        _ => bail!("neither a KmsKeySet nor a KmsResponse"),
+    }
+}
+
 pub(crate) fn write_key_set(
     path: &Path,
     force: bool,
+    xml: bool,
     certificate: &KmsCertificate,
     key_set: &KeySet,
 ) -> anyhow::Result<()> {
+    if xml {
+        let document = KmsKeySet::new(certificate, key_set).and_then(|document| document.to_xml());
+        return write(path, Access::Owner, force, document.context(NO_XML)?.as_bytes());
+    }
     let file = KeySetFile {
         kms_uri: certificate.kms_uri().to_string(),
         user_uri: key_set.user.to_string(),
@@ -182,6 +222,17 @@ pub(crate) fn write_bundle(path: &Path, force: bool, id: SkId, rand: &[u8], key:
     let file = BundleFile { id: id.to_string(), rand: hex::encode(rand), key: hex::encode(key).into() };
     write(path, Access::Owner, force, to_json(&file)?.as_bytes())
 }
+
+/// A certificate as a document: JSON, or XML.
+pub(crate) fn certificate_document(certificate: &Arc<KmsCertificate>, xml: bool) -> anyhow::Result<Zeroizing<String>> {
+    if xml {
+        return documents::KmsCertificate::from(certificate.clone()).to_xml().context(NO_XML);
+    }
+    to_json(&CertificateFile::from(certificate.as_ref()))
+}
+
+/// What a monthly domain meets.
+const NO_XML: &str = "cannot be written as XML, which knows hashed UIDs alone";
 
 pub(crate) fn to_json(file: &impl Serialize) -> anyhow::Result<Zeroizing<String>> {
     let mut json = Zeroizing::new(serde_json::to_string_pretty(file)?);
@@ -222,8 +273,17 @@ pub(crate) fn write(path: &Path, access: Access, force: bool, octets: &[u8]) -> 
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    serde_json::from_str(&read_text(path)?).with_context(|| in_file(path))
+}
+
+fn read_text(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&Zeroizing::new(text)).with_context(|| in_file(path))
+    Ok(Zeroizing::new(text))
+}
+
+/// JSON does not begin like this.
+fn is_xml(text: &str) -> bool {
+    text.trim_start_matches('\u{FEFF}').trim_start().starts_with('<')
 }
 
 fn in_file(path: &Path) -> String {

@@ -7,7 +7,7 @@ use getrandom::SysRng;
 use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
 use mikey_sakke::kms::Kms;
 
-use crate::files::{self, Access, CertificateFile};
+use crate::files::{self, Access};
 use crate::moment::Moment;
 
 #[derive(clap::Subcommand)]
@@ -50,6 +50,9 @@ pub(crate) struct Certificate {
     /// File for the certificate; standard output if none is given
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Write the XML of 3GPP TS 33.180, annex D, instead of JSON
+    #[arg(long)]
+    xml: bool,
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
@@ -72,6 +75,9 @@ pub(crate) struct Issue {
     /// File for the keys, readable for its owner alone
     #[arg(long)]
     out: PathBuf,
+    /// Write the XML of 3GPP TS 33.180, annex D, instead of JSON
+    #[arg(long)]
+    xml: bool,
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
@@ -97,11 +103,11 @@ fn init(arguments: &Init) -> anyhow::Result<()> {
 
 fn certificate(arguments: &Certificate) -> anyhow::Result<()> {
     let kms = files::read_kms(&arguments.master)?;
-    let json = files::to_json(&CertificateFile::from(kms.certificate().as_ref()))?;
+    let document = files::certificate_document(kms.certificate(), arguments.xml)?;
     match &arguments.out {
-        None => print!("{}", json.as_str()),
+        None => print!("{}", document.as_str()),
         Some(path) => {
-            files::write(path, Access::Everyone, arguments.force, json.as_bytes())?;
+            files::write(path, Access::Everyone, arguments.force, document.as_bytes())?;
             println!("{}: the certificate of {}", path.display(), kms.certificate().kms_uri());
         }
     }
@@ -115,7 +121,7 @@ fn issue(arguments: &Issue) -> anyhow::Result<()> {
         None => kms.certificate().uid_format().period_at(Moment::or_now(arguments.at)?)?,
     };
     let key_set = kms.issue(&arguments.user, period, &mut SysRng)?;
-    files::write_key_set(&arguments.out, arguments.force, kms.certificate(), &key_set)?;
+    files::write_key_set(&arguments.out, arguments.force, arguments.xml, kms.certificate(), &key_set)?;
     println!("{}: the keys of {} for key period {period}", arguments.out.display(), arguments.user);
     Ok(())
 }
