@@ -4,9 +4,9 @@
 //!
 //! # Rows
 //!
-//! All work is done in rows: one word times 8 words in memory, added to a window of 8 registers. The sum has 9 words. The
-//! lowest is then complete and leaves the window, its register becomes the highest, and the next row is that of the
-//! next word. After 8 rows, a block, each register is back in its place.
+//! All work is done in rows: one word times 8 words in memory, added to a window of 8 registers. The sum has 9 words,
+//! of which the lowest is complete. It leaves the window, its register takes the highest, and the next row follows, one
+//! word higher. After 8 rows each register is back in its place.
 //!
 //! # Safety
 //!
@@ -37,18 +37,21 @@ impl Constants {
     }
 }
 
-/// `rdx` times the 8 words at `$x`, added to the registers `$a` to `$h`: 9 words, the highest in `$top`. That may be `$a`,
-/// as `$retire` saves the lowest word before `$top` is written. Clobbers `rax` and `rcx`, clears `rbp`.
+/// `rdx` times the 8 words at `$x`, added to the registers `$a` to `$h`: 9 words, the highest in `$a`, where the lowest
+/// was until `$retire`. Clobbers `rax` and `rcx`, clears `rbp`.
 macro_rules! row {
-    ($x:literal, $retire:expr, $top:literal; $a:literal $b:literal $c:literal $d:literal $e:literal $f:literal $g:literal $h:literal) => {
+    (
+        $x:literal, $retire:expr,
+        $a:literal $b:literal $c:literal $d:literal $e:literal $f:literal $g:literal $h:literal
+    ) => {
         concat!(
             "xor ebp, ebp\n",
             row!(@ $x, 0, $a, $b), $retire, row!(@ $x, 8, $b, $c), row!(@ $x, 16, $c, $d), row!(@ $x, 24, $d, $e),
             row!(@ $x, 32, $e, $f), row!(@ $x, 40, $f, $g), row!(@ $x, 48, $g, $h),
-            "mulx ", $top, ", rax, [", $x, " + 56]\n",
+            "mulx ", $a, ", rax, [", $x, " + 56]\n",
             "adcx ", $h, ", rax\n",
-            "adox ", $top, ", rbp\n",
-            "adcx ", $top, ", rbp\n",
+            "adox ", $a, ", rbp\n",
+            "adcx ", $a, ", rbp\n",
         )
     };
     (@ $x:literal, $offset:literal, $low:literal, $high:literal) => {
@@ -60,7 +63,8 @@ macro_rules! row {
     };
 }
 
-/// The 8 words at `$x` times the 8 words at `$y`, added to the window: the low half goes to `$low`, the high half stays.
+/// The 8 words at `$x` times the 8 words at `$y`, added to the window: the low half goes to `$low`, the high half stays
+/// in the window.
 macro_rules! multiply {
     ($x:literal, $y:literal, $low:literal) => {
         multiply!($x, $y, $low, [0 8 16 24 32 40 48 56] "r8" "r9" "r10" "r11" "r12" "r13" "r14" "r15")
@@ -69,14 +73,14 @@ macro_rules! multiply {
     ($x:literal, $y:literal, $low:literal, [$offset:literal $($offsets:literal)*] $a:literal $($r:literal)*) => {
         concat!(
             "mov rdx, [", $y, " + ", $offset, "]\n",
-            row!($x, concat!("mov [", $low, " + ", $offset, "], ", $a, "\n"), $a; $a $($r)*),
+            row!($x, concat!("mov [", $low, " + ", $offset, "], ", $a, "\n"), $a $($r)*),
             multiply!($x, $y, $low, [$($offsets)*] $($r)* $a),
         )
     };
 }
 
-/// Makes the 8 words of the window 0, the lowest first, by multiples of the low half of m, which is at `$m`. The factors
-/// go to `$factors`, the 8 words above those that became 0 are left in the window.
+/// Makes the 8 words of the window 0, the lowest first, by adding multiples of the low half of m, which is at `$m`. The
+/// factors go to `$factors`, and the 8 words above those that became 0 are left in the window.
 macro_rules! eliminate {
     ($m:literal, $negative_inverse:literal, $factors:literal) => {
         eliminate!(
@@ -85,11 +89,14 @@ macro_rules! eliminate {
         )
     };
     ($m:literal, $negative_inverse:literal, $factors:literal, [] $($r:literal)*) => { "" };
-    ($m:literal, $negative_inverse:literal, $factors:literal, [$offset:literal $($offsets:literal)*] $a:literal $($r:literal)*) => {
+    (
+        $m:literal, $negative_inverse:literal, $factors:literal, [$offset:literal $($offsets:literal)*]
+        $a:literal $($r:literal)*
+    ) => {
         concat!(
             "mov rdx, ", $a, "\n",
             "imul rdx, ", $negative_inverse, "\n",
-            row!($m, concat!("mov [", $factors, " + ", $offset, "], rdx\n"), $a; $a $($r)*),
+            row!($m, concat!("mov [", $factors, " + ", $offset, "], rdx\n"), $a $($r)*),
             eliminate!($m, $negative_inverse, $factors, [$($offsets)*] $($r)* $a),
         )
     };
@@ -168,19 +175,20 @@ impl Adx {
                 "pop rbp",
                 "pop rbx",
                 in("rsi") a, inout("rcx") b => _, in("rdi") product.as_mut_ptr(), out("rax") _, out("rdx") _,
-                out("r8") _, out("r9") _, out("r10") _, out("r11") _, out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+                out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+                out("r12") _, out("r13") _, out("r14") _, out("r15") _,
             );
             product.assume_init()
         }
     }
 
-    /// T / R mod m.
+    /// t / R mod m, for t < mR. What is added is below mR too, so that the quotient is below 2m. Leaves `t` undefined.
     #[inline(never)]
     pub(crate) fn reduce(self, t: &mut DoubleWords, m: &Constants) -> Words {
         let mut reduced = MaybeUninit::<Words>::uninit();
-        // SAFETY: `self` proves that the processor has the instructions. They read `m`, which is laid out in the order of
-        // its fields, read and write 32 words at `t`, write all 16 words of `reduced`, and give back `rbx`, `rbp` and
-        // the stack as they were.
+        // SAFETY: `self` proves that the processor has the instructions. They read `m`, which is laid out in the order
+        // of its fields, read and write 32 words at `t`, write all 16 words of `reduced`, and give back `rbx`, `rbp`
+        // and the stack as they were.
         unsafe {
             asm!(
                 "push rbx",
@@ -212,9 +220,10 @@ impl Adx {
                 "movzx eax, al",
                 "pop rcx",
                 "add r8, rcx",
-                "adc r9, 0", "adc r10, 0", "adc r11, 0", "adc r12, 0", "adc r13, 0", "adc r14, 0", "adc r15, 0", "adc rax, 0",
+                "adc r9, 0", "adc r10, 0", "adc r11, 0", "adc r12, 0", "adc r13, 0", "adc r14, 0", "adc r15, 0",
+                "adc rax, 0",
                 store!("rdi + 192"),
-                // m is subtracted, and the difference taken where it is not negative.
+                // m is subtracted, and the difference taken unless it is negative.
                 "pop rdx",
                 "clc",
                 words!("mov rcx, ", "rdi + 128", ""; "sbb rcx, ", "rsi", ""; "mov ", "rdi", ", rcx"),
@@ -226,7 +235,8 @@ impl Adx {
                 "pop rbp",
                 "pop rbx",
                 in("rsi") m, out("rcx") _, in("rdi") t, out("rax") _, inout("rdx") reduced.as_mut_ptr() => _,
-                out("r8") _, out("r9") _, out("r10") _, out("r11") _, out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+                out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+                out("r12") _, out("r13") _, out("r14") _, out("r15") _,
             );
             reduced.assume_init()
         }
