@@ -22,7 +22,7 @@
 //!
 //! # Safety
 //!
-//! Every function with a target feature is called from a method of [`Fp8`], [`Sum8`] or [`Complex`]. Their constructors
+//! Every function with a target feature is called from a method of [`Fp8`], [`Sum8`], [`Complex`] or [`Pair`]. Their constructors
 //! make sure that the processor has the features, so that a value is the proof.
 
 mod complex;
