@@ -122,7 +122,7 @@ pub enum DecodeErrorKind {
     KeyDataType(u8),
     /// The way in which the validity of a key is stated is not known.
     Kv(u8),
-    /// Text is not UTF-8.
+    /// Text is not UTF-8, or has control characters.
     Text,
     /// SP stands beside the empty map (RFC 4563).
     SpWithEmptyMap,
@@ -156,7 +156,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::DhGroup(value) => write!(f, "unknown Diffie-Hellman group {value}"),
             Self::KeyDataType(value) => write!(f, "unknown type of Key data {value}"),
             Self::Kv(value) => write!(f, "unknown type of key validity {value}"),
-            Self::Text => f.write_str("text is not UTF-8"),
+            Self::Text => f.write_str("text is not UTF-8, or has control characters"),
             Self::SpWithEmptyMap => f.write_str("SP stands beside the empty map"),
             Self::NoCryptoSessions => f.write_str("the GENERIC-ID map has no crypto session"),
             Self::MissingCsBlocks => f.write_str("the CS ID map lacks the crypto sessions that it announces"),

@@ -76,11 +76,9 @@ impl ErrorMessage {
         let (mut stamp, mut errors, mut policies) = (None, Vec::new(), Vec::new());
         for part in message.layout() {
             match part.content {
-                Content::Payload(Payload::T(ts)) => {
-                    if stamp.replace(*ts).is_some() {
-                        let kind = DecodeErrorKind::Duplicate(PayloadType::T.0);
-                        return Err(DecodeError { kind, offset: part.offset });
-                    }
+                Content::Payload(Payload::T(ts)) if stamp.replace(*ts).is_some() => {
+                    let kind = DecodeErrorKind::Duplicate(PayloadType::T.0);
+                    return Err(DecodeError { kind, offset: part.offset });
                 }
                 Content::Payload(Payload::Err(report)) => errors.push(report.error_no),
                 Content::Payload(Payload::Sp(sp)) => policies.push(sp.clone()),

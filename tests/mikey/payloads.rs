@@ -272,6 +272,7 @@ fn malformed_extensions_are_refused_where_they_are_wrong() {
         assert!(faults.iter().any(|fault| fault.error == expected), "{faults:?}");
     };
     refused(ExtensionType::SDP_IDS, "6dff", DecodeErrorKind::Text, 1);
+    refused(ExtensionType::SDP_IDS, "6d3b780a", DecodeErrorKind::Text, 3);
     refused(ExtensionType::KEY_ID, "0002aa", DecodeErrorKind::Truncated, 2);
     refused(ExtensionType::KEY_ID, "0001aa00", DecodeErrorKind::Truncated, 4);
     refused(ExtensionType::SAKKE_TO_SELF, "", DecodeErrorKind::Truncated, 0);

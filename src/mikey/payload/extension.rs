@@ -83,7 +83,8 @@ impl Extension {
             }
             Self::SdpIds(protocols) => {
                 for (place, protocol) in protocols.iter().enumerate() {
-                    let separated = !protocol.is_empty() && !protocol.contains([SDP_SEPARATOR, '\0', '\r', '\n']);
+                    let separated =
+                        !protocol.is_empty() && !protocol.contains(|c: char| c == SDP_SEPARATOR || c.is_control());
                     if !separated {
                         return Err(UsageError::FieldLength);
                     }
@@ -131,9 +132,12 @@ impl Extension {
 
 /// Identifiers with separators between them.
 fn protocols(octets: &[u8]) -> Result<Vec<String>, DecodeError> {
-    let text = core::str::from_utf8(octets);
-    let text = text.map_err(|error| DecodeError { kind: DecodeErrorKind::Text, offset: error.valid_up_to() })?;
-    Ok(text.split(SDP_SEPARATOR).filter(|protocol| !protocol.is_empty()).map(String::from).collect())
+    let fault = |offset| DecodeError { kind: DecodeErrorKind::Text, offset };
+    let text = core::str::from_utf8(octets).map_err(|error| fault(error.valid_up_to()))?;
+    match text.find(char::is_control) {
+        Some(offset) => Err(fault(offset)),
+        None => Ok(text.split(SDP_SEPARATOR).filter(|protocol| !protocol.is_empty()).map(String::from).collect()),
+    }
 }
 
 impl Body for KeyId {
