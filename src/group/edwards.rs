@@ -55,6 +55,11 @@ impl<F: Lanes> EdwardsPoint<F> {
         EdwardsPoint { x, y, z, t }
     }
 
+    /// The points of all lanes.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = EdwardsPoint<Fp>> + use<'_, F> {
+        (0..F::LANES).map(|lane| self.lane(lane))
+    }
+
     /// self + other, 8 multiplications.
     pub(crate) fn add(&self, other: &Self) -> Self {
         let (minus, plus) = (F::subtract(other.y.as_sum(), &other.x), F::add(other.y.as_sum(), other.x.as_sum()));

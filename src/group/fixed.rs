@@ -105,7 +105,7 @@ fn multiply_each_for<F: Lanes>(points: &[&(dyn FixedPoint + 'static)], k: &[Scal
         let small: Vec<_> = small.collect();
         if F::LANES > 1 && PointTable::fit_lanes(&small) {
             let side_by_side = Zeroizing::new(PointTable::multiply_each(&small, &digits(k, FEW)));
-            products.extend((0..F::LANES).map(|lane| side_by_side.lane(lane)));
+            products.extend(side_by_side.lanes());
         } else {
             let product = |(point, k)| only(FixedPoint::multiply(point, core::slice::from_ref(k)));
             products.extend(points.iter().copied().zip(k).map(product));
@@ -177,18 +177,41 @@ impl HasConstants for Fp8 {
 
 impl<F: HasConstants, const N: usize> FixedPoint for PointTable<F, N> {
     fn multiply(&self, k: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
-        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); k.len()]);
-        self.accumulate(&mut sums, &digits(k, N));
-        sums.iter().map(|sum| sum.fold().lane(0)).collect()
+        // With room for all: what grows leaves copies behind.
+        let mut products = Vec::with_capacity(k.len());
+        let (whole, rest) = k.split_at(side_by_side::<F, N>(self, k.len()));
+        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); whole.len() / F::LANES]);
+        self.accumulate_side_by_side(&mut sums, &digits(whole, N));
+        products.extend(sums.iter().flat_map(EdwardsPoint::lanes));
+
+        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); rest.len()]);
+        self.accumulate(&mut sums, &digits(rest, N));
+        products.extend(sums.iter().map(|sum| sum.fold().lane(0)));
+        products
     }
 
     fn multiply_add_generator(&self, k: &[Scalar], l: &[Scalar]) -> Vec<EdwardsPoint<Fp>> {
-        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); k.len()]);
+        let generator = &F::constants().generator;
+        let mut products = Vec::with_capacity(k.len());
+        let whole = side_by_side::<F, N>(self, k.len());
+        let ((whole_k, rest_k), (whole_l, rest_l)) = (k.split_at(whole), l.split_at(whole));
+        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); whole / F::LANES]);
+        self.accumulate_side_by_side(&mut sums, &digits(whole_k, N));
+        generator.accumulate_side_by_side(&mut sums, &digits(whole_l, ENTRIES));
+        products.extend(sums.iter().flat_map(EdwardsPoint::lanes));
+
+        let mut sums = Zeroizing::new(vec![EdwardsPoint::identity(); rest_k.len()]);
         // This table first: its rows may need doublings, the table of P has none.
-        self.accumulate(&mut sums, &digits(k, N));
-        F::constants().generator.accumulate(&mut sums, &digits(l, ENTRIES));
-        sums.iter().map(|sum| sum.fold().lane(0)).collect()
+        self.accumulate(&mut sums, &digits(rest_k, N));
+        generator.accumulate(&mut sums, &digits(rest_l, ENTRIES));
+        products.extend(sums.iter().map(|sum| sum.fold().lane(0)));
+        products
     }
+}
+
+/// How many of so many scalars are multiplied side by side, a scalar in each lane: which saves the sum over the lanes.
+fn side_by_side<F: Lanes, const N: usize>(table: &PointTable<F, N>, scalars: usize) -> usize {
+    if F::LANES > 1 && table.is_full() { scalars - scalars % F::LANES } else { 0 }
 }
 
 /// The digits for tables of so many entries.

@@ -132,6 +132,13 @@ proptest! {
         let expected = curve.add(&of_base, &curve.multiply(&l, &generator));
         for table in tables(&EdwardsPoint::from(&point(&curve, &base))) {
             prop_assert_eq!(plain(&curve, &table.multiply(&[scalar(&k)])[0]), of_base.clone());
+            // More of them than are computed side by side.
+            let (ks, ls) = ([scalar(&k), Scalar::ONE].repeat(5), [scalar(&l), Scalar::ZERO].repeat(5));
+            let products: Vec<Point> = table.multiply(&ks).iter().map(|product| plain(&curve, product)).collect();
+            prop_assert_eq!(products, vec![[of_base.clone(), base.clone()]; 5].concat());
+            let sums: Vec<Point> =
+                table.multiply_add_generator(&ks, &ls).iter().map(|sum| plain(&curve, sum)).collect();
+            prop_assert_eq!(sums, vec![[expected.clone(), base.clone()]; 5].concat());
             // Among others, in a batch.
             let (ks, ls) = ([Scalar::ONE, scalar(&k), Scalar::ZERO], [Scalar::ZERO, scalar(&l), Scalar::ONE]);
             let sums: Vec<Point> =
