@@ -5,12 +5,12 @@ use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use mikey_sakke::eccsi::Ksak;
+use mikey_sakke::hazmat;
 use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
 use mikey_sakke::imessage::{Policy, Responder};
 use mikey_sakke::kms::{KeySet, Kms, UserKeys};
 use mikey_sakke::sakke::MasterSecret;
 use mikey_sakke::time::Timestamp;
-use mikey_sakke::hazmat;
 
 static RESPONDER: LazyLock<Responder> = LazyLock::new(|| responder().expect("fixed inputs"));
 
@@ -29,7 +29,7 @@ fn responder() -> Result<Responder, mikey_sakke::Error> {
     let rsk = kms.master_secret().extract(&uid)?;
     let keys = UserKeys::import(kms.certificate(), &KeySet { user, period, rsk, signing })?;
     let mut responder = Responder::new(Arc::new(keys), Policy::default());
-    responder.trust(kms.certificate().clone());
+    responder.trust(kms.certificate().clone())?;
     Ok(responder)
 }
 
