@@ -15,6 +15,8 @@ mod group;
 pub mod hazmat;
 pub mod identity;
 pub mod imessage;
+#[cfg(feature = "km")]
+pub mod km;
 pub mod kms;
 pub mod mikey;
 pub mod sakke;
