@@ -60,18 +60,24 @@ impl Material {
 pub(crate) struct Counter(u64);
 
 impl Counter {
-    pub(crate) fn identity(&mut self) -> anyhow::Result<Uid> {
+    pub(crate) const fn number(&mut self) -> u64 {
         self.0 += 1;
-        Ok(Uid::from_octets(format!("2026-11\0tel:+4477{:08}\0", self.0).as_bytes())?)
+        self.0
+    }
+
+    pub(crate) fn identity(&mut self) -> anyhow::Result<Uid> {
+        Ok(Uid::from_octets(format!("2026-11\0tel:+4477{:08}\0", self.number()).as_bytes())?)
+    }
+
+    pub(crate) fn identities(&mut self, count: u32) -> anyhow::Result<Vec<Uid>> {
+        (0..count).map(|_| self.identity()).collect()
     }
 
     pub(crate) fn ssv(&mut self) -> Ssv {
-        self.0 += 1;
-        Ssv::new(u128::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+        Ssv::new(u128::from(self.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
     }
 
     pub(crate) fn message(&mut self) -> [u8; 8] {
-        self.0 += 1;
-        self.0.to_be_bytes()
+        self.number().to_be_bytes()
     }
 }
