@@ -113,7 +113,7 @@ fn compute() -> Outputs {
     }
     assert_eq!(
         [Full, Small, Tiny].map(TableSize::octets),
-        if current() == Backend::Ifma { [1_597_440, 245_760, 30_720] } else { [1_259_520, 196_608, 24_576] }
+        if current() == Backend::Ifma { [1_597_440, 245_760, 30_720] } else { [1_259_520, 251_904, 24_576] }
     );
     let receiver = ReceiverKey::import(&public_keys[0], &identities[0], rsks[0].as_ref().unwrap().expose()).unwrap();
     receiver.prepare();

@@ -35,13 +35,13 @@ pub(crate) trait FixedPoint: Any + Send + Sync + fmt::Debug {
 pub enum TableSize {
     /// The fastest: 1,597,440 octets with the backend `ifma`, 1,259,520 with others.
     Full,
-    /// 245,760 octets, or 196,608.
+    /// 245,760 octets, or 251,904.
     Small,
     /// 30,720 octets, or 24,576.
     Tiny,
 }
 
-/// The entries of tables that are not full, for digits of 4 bits.
+/// The entries of the smaller tables, for digits of 4 bits.
 const FEW: usize = 8;
 
 impl TableSize {
@@ -55,18 +55,21 @@ impl TableSize {
     }
 
     const fn octets_for<F: Lanes>(self) -> usize {
-        match self {
-            Self::Full => PointTable::<F, ENTRIES>::octets(self.rows()),
-            Self::Small | Self::Tiny => PointTable::<F, FEW>::octets(self.rows()),
+        match self.shape(F::LANES) {
+            (ENTRIES, rows) => PointTable::<F, ENTRIES>::octets(rows),
+            (_, rows) => PointTable::<F, FEW>::octets(rows),
         }
     }
 
-    /// The digits that share an entry, each of them but one for the price of a doubling for each of its bits.
-    const fn rows(self) -> usize {
+    /// The entries for a digit, and the digits that share them, each of those but one for the price of a doubling for each
+    /// of its bits. A small table is at most 256 KiB: what is fastest within that depends on how many lanes share the
+    /// doublings.
+    const fn shape(self, lanes: usize) -> (usize, usize) {
         match self {
-            Self::Full => 1,
-            Self::Small => 4,
-            Self::Tiny => 32,
+            Self::Full => (ENTRIES, 1),
+            Self::Small if lanes == 1 => (ENTRIES, 5),
+            Self::Small => (FEW, 4),
+            Self::Tiny => (FEW, 32),
         }
     }
 }
@@ -81,9 +84,9 @@ pub(crate) fn prepare(point: &EdwardsPoint<Fp>, size: TableSize) -> Box<dyn Fixe
 }
 
 fn prepare_for<F: HasConstants>(point: &EdwardsPoint<Fp>, size: TableSize) -> Box<dyn FixedPoint> {
-    match size {
-        TableSize::Full => Box::new(PointTable::<F, ENTRIES>::new(point, size.rows())),
-        TableSize::Small | TableSize::Tiny => Box::new(PointTable::<F, FEW>::new(point, size.rows())),
+    match size.shape(F::LANES) {
+        (ENTRIES, rows) => Box::new(PointTable::<F, ENTRIES>::new(point, rows)),
+        (_, rows) => Box::new(PointTable::<F, FEW>::new(point, rows)),
     }
 }
 

@@ -41,7 +41,7 @@ fn scalar(k: &BigUint) -> Scalar {
 /// Tables of a point, of every backend that there is and of different sizes.
 fn tables(point: &EdwardsPoint<Fp>) -> Vec<Box<dyn FixedPoint>> {
     let mut tables: Vec<Box<dyn FixedPoint>> =
-        vec![Box::new(PointTable::<Fp, ENTRIES>::new(point, 1)), Box::new(PointTable::<Fp, 8>::new(point, 4))];
+        vec![Box::new(PointTable::<Fp, ENTRIES>::new(point, 1)), Box::new(PointTable::<Fp, ENTRIES>::new(point, 5))];
     tables.push(Box::new(PointTable::<Fp, 8>::new(point, 32)));
     #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
     if Backend::Ifma.is_available() {
