@@ -41,7 +41,8 @@ fn domain() -> Domain {
     domain
 }
 
-static JSON: LazyLock<String> = LazyLock::new(|| domain().to_json());
+/// The document of [`domain`].
+pub(crate) static JSON: LazyLock<String> = LazyLock::new(|| domain().to_json());
 
 fn read(json: &str) -> Result<Domain, DomainError> {
     Domain::from_json(json.as_bytes())

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{REQUEST, RESPONSE, replaced};
+use crate::domain::JSON;
 
 /// Bodies of every kind that the target reads, each behind the octet that chooses the kind.
 fn all() -> Vec<(&'static str, Vec<u8>)> {
@@ -13,7 +14,7 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
     let info =
         r#"{"userUri":"sip:a@b","skmsId":"s","valService":"a","valTgtUe":{"valUserId":"sip:a@b"},"keyInfo":"k"}"#;
     let problem = r#"{"status":404,"title":"Not Found","detail":"d","cause":"c"}"#;
-    let domain = r#"{"SKmsUri":"s","KmsUri":"k","userIdFormat":2,"userKeyPeriod":2592000,"userKeyOffset":0,"certificates":[{"CertUri":"c","PubEncKey":"04","PubAuthKey":"04","fromPeriod":0,"toPeriod":1,"Revoked":false}],"groupManagers":["a"],"acceptableKms":[],"revokedUsers":[]}"#;
+    let domain = &**JSON;
     let client = replaced(REQUEST, "UserID", "ClientID");
     let kinds: [(&str, u8, &str); 8] = [
         ("request", 0, REQUEST),

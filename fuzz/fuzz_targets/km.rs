@@ -1,0 +1,59 @@
+//! KM messages: a body of a kind chosen by the first octet; what is read is written so that it is read again alike.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mikey_sakke::km::domain::Domain;
+use mikey_sakke::km::record::Record;
+use mikey_sakke::km::retrieval::{KeyRecordQuery, ProblemDetails, ValKeyInfo};
+use mikey_sakke::km::{DEFAULT_WINDOW, Echo, Request, Response};
+
+fuzz_target!(|octets: &[u8]| {
+    let Some((kind, body)) = octets.split_first() else { return };
+    match kind {
+        0 => match Request::from_json(body) {
+            Ok(request) => {
+                assert_eq!(Request::from_json(request.to_json().as_bytes()), Ok(request.clone()));
+                assert_eq!(Echo::of_json(body), Echo::from(&request));
+                assert_eq!(request.check(request.skms_uri(), request.date_time(), DEFAULT_WINDOW), Ok(()));
+                if let Ok(query) = KeyRecordQuery::from_request(&request) {
+                    assert_eq!(KeyRecordQuery::parse(&query.to_query()), Ok(query));
+                }
+            }
+            Err(error) => {
+                assert!(matches!(error.http_status(), 400 | 413));
+                let _ = Echo::of_json(body);
+            }
+        },
+        1 => {
+            if let Ok(response) = Response::from_json(body) {
+                assert_eq!(Response::from_json(response.to_json().as_bytes()), Ok(response));
+            }
+        }
+        2 => {
+            if let Ok(record) = Record::from_json(body) {
+                assert_eq!(Record::from_json(record.to_json().as_bytes()).as_ref(), Ok(&record));
+            }
+        }
+        3 => {
+            if let Some(query) = core::str::from_utf8(body).ok().and_then(|query| KeyRecordQuery::parse(query).ok()) {
+                assert_eq!(KeyRecordQuery::parse(&query.to_query()), Ok(query));
+            }
+        }
+        4 => {
+            if let Ok(info) = ValKeyInfo::from_json(body) {
+                assert_eq!(ValKeyInfo::from_json(info.to_json().as_bytes()), Ok(info));
+            }
+        }
+        5 => {
+            if let Ok(problem) = ProblemDetails::from_json(body) {
+                assert_eq!(ProblemDetails::from_json(problem.to_json().as_bytes()), Ok(problem));
+            }
+        }
+        _ => {
+            if let Ok(domain) = Domain::from_json(body) {
+                let json = domain.to_json();
+                assert_eq!(Domain::from_json(json.as_bytes()).map(|domain| domain.to_json()), Ok(json));
+            }
+        }
+    }
+});
