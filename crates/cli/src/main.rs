@@ -37,7 +37,7 @@ enum Command {
     Distribute(distribute::Arguments),
     /// Takes the key out of a message
     Extract(extract::Arguments),
-    /// Shows what a message says, without any key
+    /// Shows what a message says; with keys, also whether it is authentic, and what it carries
     Inspect(inspect::Arguments),
     /// Runs files of test vectors
     Vectors(vectors::Arguments),
