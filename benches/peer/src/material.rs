@@ -2,7 +2,7 @@
 
 use getrandom::SysRng;
 use mikey_sakke::eccsi::{Ksak, Signature, SigningKey, SigningPair};
-use mikey_sakke::identity::Uid;
+use mikey_sakke::identity::{Uid, Uri};
 use mikey_sakke::sakke::{MasterSecret, Ssv};
 
 use crate::wolfssl::{Eccsi, Sakke, SakkeKey};
@@ -65,8 +65,10 @@ impl Counter {
         self.0
     }
 
+    /// A hashed UID, 32 octets: the time that wolfSSL takes depends on the length of an identity, that of ours does not.
     pub(crate) fn identity(&mut self) -> anyhow::Result<Uid> {
-        Ok(Uid::from_octets(format!("2026-11\0tel:+4477{:08}\0", self.number()).as_bytes())?)
+        let user = Uri::parse(&format!("sip:member{}@example.org", self.number()))?;
+        Ok(Uid::hashed(&user, &Uri::parse("kms.example.org")?, 2_592_000, 0, 1_545)?)
     }
 
     pub(crate) fn identities(&mut self, count: u32) -> anyhow::Result<Vec<Uid>> {
