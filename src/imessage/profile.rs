@@ -1,13 +1,12 @@
 //! What a key is for, and the form that the messages take which carry it.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::UsageError;
 use crate::mikey::CsIdMap;
-use crate::mikey::payload::{Sp, SpParam};
-use crate::mikey::registry::ProtType;
+use crate::mikey::payload::Sp;
+use crate::mikey::registry::{SrtpAuthentication, SrtpEncryption, SrtpParam, SrtpPrf};
 
 /// What a key is for: the first 4 bits of its identifier.
 ///
@@ -72,6 +71,30 @@ impl fmt::Display for Purpose {
         self.0.fmt(f)
     }
 }
+
+/// SRTP with AEAD_AES_128_GCM, for two.
+const PRIVATE_SRTP: &[(SrtpParam, u8)] = &[
+    (SrtpParam::ENCRYPTION, SrtpEncryption::AES_GCM.0),
+    (SrtpParam::ENCRYPTION_KEY_LENGTH, 16),
+    (SrtpParam::SALT_LENGTH, 12),
+    (SrtpParam::PRF, SrtpPrf::AES_CM.0),
+    (SrtpParam::KEY_DERIVATION_RATE, 0),
+    (SrtpParam::AEAD_TAG_LENGTH, 16),
+];
+
+/// The same for a group, with the rollover counter in every packet.
+const GROUP_SRTP: &[(SrtpParam, u8)] = &[
+    (SrtpParam::ENCRYPTION, SrtpEncryption::AES_GCM.0),
+    (SrtpParam::ENCRYPTION_KEY_LENGTH, 16),
+    (SrtpParam::AUTHENTICATION, SrtpAuthentication::RCC_M3.0),
+    (SrtpParam::SALT_LENGTH, 12),
+    (SrtpParam::PRF, SrtpPrf::AES_CM.0),
+    (SrtpParam::KEY_DERIVATION_RATE, 0),
+    (SrtpParam::ROC_TRANSMISSION_RATE, 1),
+    (SrtpParam::SRTP_AUTHENTICATION_TAG_LENGTH, 4),
+    (SrtpParam::SRTCP_AUTHENTICATION_TAG_LENGTH, 0),
+    (SrtpParam::AEAD_TAG_LENGTH, 16),
+];
 
 /// The form of the messages that carry keys of one purpose.
 ///
@@ -152,16 +175,12 @@ impl Profile {
     /// AEAD_AES_128_GCM with a salt of 12 octets and a tag of 16. For groups, an authentication by RCCm3 as well, with the
     /// rollover counter in every packet. None where TS 33.180 has none.
     pub fn default_srtp_policy(&self, policy: u8) -> Option<Sp> {
-        const PRIVATE: &[(u8, u8)] = &[(0, 6), (1, 16), (4, 12), (5, 0), (6, 0), (20, 16)];
-        const GROUP: &[(u8, u8)] =
-            &[(0, 6), (1, 16), (2, 4), (4, 12), (5, 0), (6, 0), (13, 1), (18, 4), (19, 0), (20, 16)];
         let params = match self.purpose {
-            Purpose::GMK => GROUP,
-            Purpose::PCK | Purpose::CSK | Purpose::MUSIK => PRIVATE,
+            Purpose::GMK => GROUP_SRTP,
+            Purpose::PCK | Purpose::CSK | Purpose::MUSIK => PRIVATE_SRTP,
             _ => return None,
         };
-        let params = params.iter().map(|(param_type, value)| SpParam { param_type: *param_type, value: vec![*value] });
-        Some(Sp { policy, prot_type: ProtType::SRTP, params: params.collect() })
+        Some(Sp::srtp(policy, params))
     }
 
     /// What the key is for.

@@ -219,11 +219,12 @@ struct Sender<N> {
     accepted: Initiators,
 }
 
-/// The PRF of a message, if that is supported, and the algorithms of the message are.
+/// The PRF of a message, if that is supported, and the algorithms and security policies of the message are.
 fn supported(message: &IMessage<'_>, own: &UserKeys) -> Result<Prf, Refusal> {
     if message.sign.s_type != SType::ECCSI || !open::is_supported(message.sakke, own) {
         return Err(Refusal::Unsupported);
     }
+    message.policies().try_for_each(|policy| policy.srtp_params().map(drop))?;
     Prf::from_func(message.message().header.prf_func).ok_or(Refusal::Prf)
 }
 

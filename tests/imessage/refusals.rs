@@ -274,6 +274,18 @@ fn unsupported_signatures_and_schemes_are_refused() {
 }
 
 #[test]
+fn security_policies_that_are_not_supported_are_refused() {
+    let with = |prot_type, param_type, value: &[u8]| {
+        let policy = Sp { policy: 0, prot_type, params: vec![SpParam { param_type, value: value.to_vec() }] };
+        outcome(|message| message.payloads.insert(2, Payload::Sp(policy)))
+    };
+    assert!(with(ProtType::SRTP, 0, &[6]).is_ok());
+    assert!(with(ProtType::SRTP, 200, &[1, 2, 3]).is_ok(), "parameters without a name are left aside");
+    assert_refused(with(ProtType(9), 0, &[6]), Refusal::PolicyProtocol);
+    assert_refused(with(ProtType::SRTP, 0, &[6, 6]), Refusal::PolicyParameter);
+}
+
+#[test]
 fn keys_are_used_in_their_period_and_its_overlap() {
     let (next, at_boundary) = (KeyPeriod::Number(NUMBER + 1), HASHED.span(KeyPeriod::Number(NUMBER)).unwrap().1);
     let alice_next = keys(&DOMAIN.kms, "sip:alice@example.org", next);
