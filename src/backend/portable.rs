@@ -12,7 +12,6 @@ use zeroize::Zeroize;
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
 use super::adx;
-use super::product::Product;
 
 #[cfg(target_pointer_width = "64")]
 mod word {
@@ -110,7 +109,7 @@ impl<M: ModulusOf> Residue<M> {
 
     /// A constant from 256 hexadecimal digits, a number below m.
     pub(crate) const fn from_hex(hex: &str) -> Self {
-        Self::from_montgomery(reduce(product(&words_from_hex(hex), &M::MODULUS.r_squared), &M::MODULUS))
+        Self::from_montgomery(multiply(&words_from_hex(hex), &M::MODULUS.r_squared, &M::MODULUS))
     }
 
     /// Reads 128 octets, big-endian; none if the number is m or above.
@@ -180,7 +179,7 @@ impl<M: ModulusOf> Residue<M> {
     }
 
     pub(crate) fn multiply(&self, other: &Self) -> Self {
-        Product::of(self, other).reduce()
+        super::product::multiply(self, other)
     }
 
     pub(crate) fn square(&self) -> Self {
@@ -342,6 +341,36 @@ pub(crate) const fn reduce(mut t: DoubleWords, m: &Modulus) -> Words {
     }
     let (_, high) = halves(&t);
     reduce_once(high, top, &m.words)
+}
+
+/// ab / R mod m, for ab < mR: product and reduction in turns, one word of b at a time, which is a little faster than one
+/// after the other. The sum stays below 2m after each word, so that one bit beyond its words is enough.
+#[inline]
+pub(crate) const fn multiply(a: &Words, b: &Words, m: &Modulus) -> Words {
+    let mut t = [0; WORDS];
+    let mut top = false;
+    let mut i = 0;
+    while i < WORDS {
+        let mut carry = 0;
+        let mut j = 0;
+        while j < WORDS {
+            (t[j], carry) = multiply_add(t[j], a[j], b[i], carry);
+            j += 1;
+        }
+        let (next, overflow) = add_with_carry(carry, 0, top);
+
+        let k = t[0].wrapping_mul(m.negative_inverse);
+        (_, carry) = multiply_add(t[0], k, m.words[0], 0);
+        j = 1;
+        while j < WORDS {
+            (t[j - 1], carry) = multiply_add(t[j], k, m.words[j], carry);
+            j += 1;
+        }
+        (t[WORDS - 1], top) = add_with_carry(next, carry, false);
+        top |= overflow;
+        i += 1;
+    }
+    reduce_once(&t, top, &m.words)
 }
 
 /// The low half and the high half.

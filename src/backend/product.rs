@@ -57,3 +57,12 @@ impl<M: ModulusOf> Product<M> {
         Residue::from_montgomery(portable::reduce(self.words, &M::MODULUS))
     }
 }
+
+/// The product of two residues.
+pub(super) fn multiply<M: ModulusOf>(a: &Residue<M>, b: &Residue<M>) -> Residue<M> {
+    #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
+    if select::adx().is_some() {
+        return Product::of(a, b).reduce();
+    }
+    Residue::from_montgomery(portable::multiply(&a.words, &b.words, &M::MODULUS))
+}

@@ -161,7 +161,7 @@ fn residues_are_wiped() {
 /// Products and reductions, as words: every form of them.
 mod words {
     use super::*;
-    use crate::backend::portable::{WORDS, Word, Words, product, reduce};
+    use crate::backend::portable::{WORDS, Word, Words, multiply, product, reduce};
 
     /// Words at which carries start, stop and run on.
     fn words<const N: usize>() -> impl Strategy<Value = [Word; N]> {
@@ -187,6 +187,14 @@ mod words {
         }
     }
 
+    /// A residue times any number.
+    fn multiplications_agree<M: ModulusOf>(a: &Words, b: &Words) {
+        let a = padded(&(integer(a) % modulus::<M>()));
+        let expected = reduce(product(&a, b), &M::MODULUS);
+        assert_eq!(multiply(&a, b, &M::MODULUS), expected);
+        assert_eq!(multiply(b, &a, &M::MODULUS), expected);
+    }
+
     /// For any number, modulo mR.
     fn reductions_agree<M: ModulusOf>(t: &BigUint) {
         let m = modulus::<M>();
@@ -207,6 +215,8 @@ mod words {
         #[test]
         fn products_agree_with_big_integers(a in words::<WORDS>(), b in words::<WORDS>()) {
             products_agree(&a, &b);
+            multiplications_agree::<P>(&a, &b);
+            multiplications_agree::<Q>(&a, &b);
         }
 
         #[test]
@@ -238,6 +248,8 @@ mod words {
             for (a, b) in numbers.iter().zip(numbers.iter().rev().chain(&numbers)) {
                 products_agree(&padded(a), &padded(b));
                 products_agree(&padded(a), &padded(a));
+                multiplications_agree::<P>(&padded(a), &padded(b));
+                multiplications_agree::<Q>(&padded(a), &padded(b));
                 for t in [a * b, a * a, (&m - 1u32) * a, (a << 1024) + b, (a << 1024) + &r - 1u32, &m * &r - 1u32 - a] {
                     reductions_agree::<P>(&t);
                     reductions_agree::<Q>(&t);
