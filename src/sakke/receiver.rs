@@ -23,7 +23,7 @@ use crate::secret::{Secret, declassify};
 
 /// An RSK that was checked against its identity and KMS.
 ///
-/// At its first decapsulation it is prepared for all that follow, or by [`ReceiverKey::prepare`] ahead of it: some 820 KB,
+/// At its first decapsulation it is prepared for all that follow, or by [`ReceiverKey::prepare`] ahead of it: some 800 KB,
 /// which copies share.
 #[derive(Clone)]
 pub struct ReceiverKey {
