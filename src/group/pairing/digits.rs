@@ -14,7 +14,7 @@ const LENGTH: usize = 511;
 ///
 /// 2 and -2 cost most. Where the digit can be either, it is the one that leaves an odd number for the next digit, so
 /// that no two of them are neighbours.
-pub(in crate::group) const DIGITS: [i8; LENGTH] = digits();
+pub(in super::super) const DIGITS: [i8; LENGTH] = digits();
 
 const fn digits() -> [i8; LENGTH] {
     let mut digits = [0; LENGTH];
