@@ -93,7 +93,7 @@ fn imessage(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     let initiator = Initiator::new(alice);
     let message = initiator.distribute(&bundle, &recipient, now, &mut SysRng)?;
     let mut fresh = Responder::new(bob, Policy::default());
-    fresh.trust(kms.certificate().clone()).unwrap();
+    fresh.trust(kms.certificate().clone())?;
 
     let mut group = criterion.benchmark_group(format!("imessage, {backend}"));
     group.bench_function("distribute", |bencher| {
