@@ -1,6 +1,5 @@
 //! Certificates of key management servers, and the set of them that a client trusts.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 
