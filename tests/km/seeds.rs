@@ -39,9 +39,9 @@ fn seeds_have_every_kind() {
 }
 
 #[test]
-#[ignore = "writes the corpus of the fuzz target, fuzz/corpus/km"]
+#[ignore = "writes what the fuzz target starts from, fuzz/seeds/km"]
 fn seeds() {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/km"));
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/km"));
     fs::create_dir_all(folder).unwrap();
     for (name, octets) in all() {
         fs::write(folder.join(name), octets).unwrap();
