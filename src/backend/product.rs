@@ -49,10 +49,11 @@ impl<M: ModulusOf> Product<M> {
     }
 
     /// The residue: divided by R modulo m.
-    pub(crate) fn reduce(mut self) -> Residue<M> {
+    pub(crate) fn reduce(self) -> Residue<M> {
         #[cfg(all(target_arch = "x86_64", target_pointer_width = "64"))]
         if let Some(adx) = select::adx() {
-            return Residue::from_montgomery(adx.reduce(&mut self.words, &M::MODULUS.adx));
+            let mut words = self.words;
+            return Residue::from_montgomery(adx.reduce(&mut words, &M::MODULUS.adx));
         }
         Residue::from_montgomery(portable::reduce(self.words, &M::MODULUS))
     }
