@@ -62,9 +62,10 @@ impl EnvelopeKeys {
     ///
     /// [`UsageError::Range`] for another algorithm; those of [`KeyData::encode_all`].
     pub fn encrypt(&self, encr_alg: EncrAlg, timestamp: u64, keys: &[KeyData]) -> Result<Vec<u8>, UsageError> {
-        let mut data = KeyData::encode_all(keys)?.expose().clone();
-        self.apply(encr_alg, timestamp, &mut data)?;
-        Ok(data)
+        // Wiped where this fails, before which it may be in clear.
+        let mut data = KeyData::encode_all(keys)?;
+        self.apply(encr_alg, timestamp, data.expose_mut())?;
+        Ok(data.expose().clone())
     }
 
     /// Decrypts the keys of KEMAC, whose MAC was verified before.
