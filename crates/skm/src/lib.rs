@@ -1,0 +1,1 @@
+//! The key management service of SEAL (3GPP TS 33.434): what a server, the SKM-S, keeps and decides.
