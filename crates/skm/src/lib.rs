@@ -1,1 +1,5 @@
 //! The key management service of SEAL (3GPP TS 33.434): what a server, the SKM-S, keeps and decides.
+
+pub mod audit;
+pub mod seal;
+pub mod store;
