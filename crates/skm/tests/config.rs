@@ -1,5 +1,7 @@
 //! The configuration: what is taken, and where what is not stands.
 
+#![allow(clippy::unwrap_used)]
+
 use skm::config::{Config, Origin, TlsVersion};
 use skm::seal::KeySource;
 

@@ -1,5 +1,7 @@
 //! Keys and passphrases in files.
 
+#![allow(clippy::unwrap_used)]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 

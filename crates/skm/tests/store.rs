@@ -1,5 +1,7 @@
 //! The store on a real file.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -212,25 +212,25 @@ section! {
     /// How much anybody may ask for.
     Limits {
         /// Octets of a body: 65,536.
-        body_octets: u64 = 64 * 1024,
+        body_octets: u32 = 64 * 1024,
         /// Seconds until the header of a request is there: 10.
-        header_seconds: u64 = 10,
+        header_seconds: u32 = 10,
         /// Seconds until its body is there: 10.
-        body_seconds: u64 = 10,
+        body_seconds: u32 = 10,
         /// Seconds that a connection may be idle: 60.
-        idle_seconds: u64 = 60,
+        idle_seconds: u32 = 60,
         /// Streams of a connection of HTTP/2: 100.
-        http2_streams: u64 = 100,
+        http2_streams: u32 = 100,
         /// Handshakes of an address at a time: 16.
-        handshakes_per_address: u64 = 16,
+        handshakes_per_address: u32 = 16,
         /// Requests of a principal in a second: 10.
-        requests_per_second: u64 = 10,
+        requests_per_second: u32 = 10,
         /// Requests of a principal at once: 20.
-        request_burst: u64 = 20,
+        request_burst: u32 = 20,
         /// Key sets for a user and period: 64.
-        issues_per_period: u64 = 64,
+        issues_per_period: u32 = 64,
         /// Requests for key sets that may wait: 256.
-        issue_queue: u64 = 256,
+        issue_queue: u32 = 256,
     }
 }
 
