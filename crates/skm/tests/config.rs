@@ -1,6 +1,6 @@
 //! The configuration: what is taken, and where what is not stands.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use skm::config::{Config, Origin, TlsVersion};
 use skm::seal::KeySource;
