@@ -1,1 +1,6 @@
 //! The key management service of SEAL (3GPP TS 33.434): what a server, the SKM-S, keeps and decides.
+
+pub mod limits;
+pub mod policy;
+pub mod tls;
+pub mod token;
