@@ -2,5 +2,9 @@
 
 pub mod audit;
 pub mod config;
+pub mod limits;
+pub mod policy;
 pub mod seal;
 pub mod store;
+pub mod tls;
+pub mod token;
