@@ -12,9 +12,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mikey_sakke::time::Timestamp;
 use serde_json::{Value, json};
 use skm::token::{AccessToken, KeySet, TokenError, TokenSettings, Verifier};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 pub(crate) const NOW: u64 = 1_795_000_000;
+
+/// One for all issuers, as it takes long to make.
+static RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
 
 pub(crate) fn base64url(octets: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(octets)
@@ -38,7 +42,7 @@ pub(crate) fn settings() -> TokenSettings {
 pub(crate) struct Issuer {
     pub(crate) p256: EcdsaKeyPair,
     pub(crate) p384: EcdsaKeyPair,
-    pub(crate) rsa: RsaKeyPair,
+    pub(crate) rsa: &'static RsaKeyPair,
 }
 
 impl Issuer {
@@ -46,7 +50,7 @@ impl Issuer {
         Self {
             p256: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(),
             p384: EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap(),
-            rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(),
+            rsa: &RSA,
         }
     }
 
