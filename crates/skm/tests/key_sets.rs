@@ -1,5 +1,7 @@
 //! The keys of an issuer: what is read, from where, and how often.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::sync::Arc;

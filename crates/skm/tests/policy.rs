@@ -1,5 +1,7 @@
 //! Who may do what.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use mikey_sakke::identity::Uri;

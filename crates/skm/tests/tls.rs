@@ -1,5 +1,7 @@
 //! The listeners over loopback: who gets past the handshake, and by what name.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Access tokens, good and bad: each bad one is refused for a reason of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use mikey_sakke::km::Failure;
