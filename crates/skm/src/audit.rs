@@ -1,0 +1,293 @@
+//! The audit log: who did what, each entry chained to the one before it.
+//!
+//! Every server has a chain of its own. An entry carries an HMAC-SHA-256 over its fields and over that of its
+//! predecessor, and the head of the chain another over where the chain ends, so that whoever can write to the database
+//! but does not have the key cannot change, remove, insert or reorder entries unnoticed, the last ones included. What
+//! no chain can show is a database put back as a whole to an earlier state: for that, keep the [`Report`] elsewhere.
+//!
+//! No entry holds a key or a token.
+
+use std::fmt;
+
+use mikey_sakke::time::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::seal::{KEY_OCTETS, is_mac, mac};
+
+/// What happens, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub time: Timestamp,
+    /// Who asked for it.
+    pub principal: String,
+    /// What was asked for.
+    pub action: Action,
+    /// For or about whom or what: a URI, or service, kind and identifier.
+    pub target: String,
+    /// The number of the key period, where there is one.
+    pub period: Option<u64>,
+    /// How it went.
+    pub outcome: Outcome,
+    /// The id of the request.
+    pub request_id: String,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The key set of a user.
+    Issue,
+    /// The key material of a record.
+    ReadRecord,
+    /// A record to be stored or deleted.
+    Provision,
+    /// A change of the security domain.
+    Domain,
+    /// A change of who may do what.
+    Policy,
+    /// A change of who may have the keys of another user.
+    Delegate,
+    /// A user to be blocked or no longer.
+    Block,
+    /// Something that never became one of these.
+    Request,
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It is not permitted.
+    Refused,
+    /// The server failed.
+    Failed,
+}
+
+impl Action {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::ReadRecord => "read-record",
+            Self::Provision => "provision",
+            Self::Domain => "domain",
+            Self::Policy => "policy",
+            Self::Delegate => "delegate",
+            Self::Block => "block",
+            Self::Request => "request",
+        }
+    }
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An entry as it stands in the database, whatever that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number, from 1.
+    pub sequence: i64,
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub time: i64,
+    /// [`Event::principal`].
+    pub principal: String,
+    /// [`Event::action`].
+    pub action: String,
+    /// [`Event::target`].
+    pub target: String,
+    /// [`Event::period`].
+    pub period: Option<i64>,
+    /// [`Event::outcome`].
+    pub outcome: String,
+    /// [`Event::request_id`].
+    pub request_id: String,
+    /// What chains it to the one before it.
+    pub mac: Vec<u8>,
+}
+
+/// Where a chain ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the last entry.
+    pub sequence: i64,
+    /// The MAC of the last entry.
+    pub mac: Vec<u8>,
+    /// A MAC over both.
+    pub seal: Vec<u8>,
+}
+
+/// What a chain that is whole amounts to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The number of entries.
+    pub entries: u64,
+    /// The MAC of the last one, in hexadecimal.
+    pub head: String,
+}
+
+/// Where a chain is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The entry of this number was changed, or stands in the place of another.
+    Changed(i64),
+    /// The entry of this number is missing.
+    Missing(i64),
+    /// The head of the chain was changed, or does not belong to its last entry.
+    Head,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(sequence) => write!(f, "entry {sequence} was changed or moved"),
+            Self::Missing(sequence) => write!(f, "entry {sequence} is missing"),
+            Self::Head => f.write_str("the head of the chain was changed"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The chain of a server, with the key to continue and to verify it.
+#[derive(Clone)]
+pub struct Chain {
+    key: Zeroizing<[u8; KEY_OCTETS]>,
+    server: String,
+}
+
+impl Chain {
+    /// The chain of the server of this name.
+    pub fn new(key: Zeroizing<[u8; KEY_OCTETS]>, server: String) -> Self {
+        Self { key, server }
+    }
+
+    /// The name of the server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The entry for an event after the present head, which is checked first, and the new head.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Head`].
+    pub fn append(&self, head: Option<&Head>, event: &Event) -> Result<(Entry, Head), Fault> {
+        if head.is_some_and(|head| !self.is_sealed(head)) {
+            return Err(Fault::Head);
+        }
+        let mut entry = Entry {
+            sequence: head.map_or(0, |head| head.sequence) + 1,
+            time: event.time.to_unix().cast_signed(),
+            principal: event.principal.clone(),
+            action: event.action.as_str().into(),
+            target: event.target.clone(),
+            period: event.period.map(u64::cast_signed),
+            outcome: event.outcome.as_str().into(),
+            request_id: event.request_id.clone(),
+            mac: Vec::new(),
+        };
+        let previous = head.map_or(&[][..], |head| &head.mac);
+        entry.mac = self.with_fields(previous, &entry, |key, parts| mac(key, parts).to_vec());
+        let (sequence, end) = (entry.sequence, entry.mac.clone());
+        let seal = self.with_end(sequence, &end, |key, parts| mac(key, parts).to_vec());
+        Ok((entry, Head { sequence, mac: end, seal }))
+    }
+
+    /// Begins to verify the chain, from its first entry.
+    pub fn verify(&self) -> Verifier<'_> {
+        Verifier { chain: self, sequence: 0, mac: Vec::new() }
+    }
+
+    fn is_sealed(&self, head: &Head) -> bool {
+        self.with_end(head.sequence, &head.mac, |key, parts| is_mac(key, parts, &head.seal))
+    }
+
+    fn with_end<T>(&self, sequence: i64, end: &[u8], then: impl FnOnce(&[u8; KEY_OCTETS], &[&[u8]]) -> T) -> T {
+        then(&self.key, &[b"SKM-S audit head", self.server.as_bytes(), &sequence.to_be_bytes(), end])
+    }
+
+    fn with_fields<T>(&self, previous: &[u8], entry: &Entry, then: impl FnOnce(&[u8; KEY_OCTETS], &[&[u8]]) -> T) -> T {
+        let period = entry.period.map(i64::to_be_bytes);
+        let parts: [&[u8]; 11] = [
+            b"SKM-S audit entry",
+            self.server.as_bytes(),
+            previous,
+            &entry.sequence.to_be_bytes(),
+            &entry.time.to_be_bytes(),
+            entry.principal.as_bytes(),
+            entry.action.as_bytes(),
+            entry.target.as_bytes(),
+            // No octets for no period.
+            period.as_ref().map_or(&[][..], |period| period),
+            entry.outcome.as_bytes(),
+            entry.request_id.as_bytes(),
+        ];
+        then(&self.key, &parts)
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chain({})", self.server)
+    }
+}
+
+/// A chain on its way of being verified.
+#[derive(Debug)]
+pub struct Verifier<'a> {
+    chain: &'a Chain,
+    sequence: i64,
+    mac: Vec<u8>,
+}
+
+impl Verifier<'_> {
+    /// The number of the last entry that was verified.
+    pub const fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    /// Verifies the next entry, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Missing`] or [`Fault::Changed`].
+    pub fn entry(&mut self, entry: &Entry) -> Result<(), Fault> {
+        let expected = self.sequence + 1;
+        if entry.sequence > expected {
+            return Err(Fault::Missing(expected));
+        }
+        let chain = self.chain;
+        let is_next = entry.sequence == expected
+            && chain.with_fields(&self.mac, entry, |key, parts| is_mac(key, parts, &entry.mac));
+        if !is_next {
+            return Err(Fault::Changed(entry.sequence));
+        }
+        self.sequence = expected;
+        self.mac.clone_from(&entry.mac);
+        Ok(())
+    }
+
+    /// Verifies that the chain ends here.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Missing`] or [`Fault::Head`].
+    pub fn finish(self, head: Option<&Head>) -> Result<Report, Fault> {
+        match head {
+            Some(head) if !self.chain.is_sealed(head) => return Err(Fault::Head),
+            Some(head) if head.sequence > self.sequence => return Err(Fault::Missing(self.sequence + 1)),
+            Some(head) if head.sequence == self.sequence && head.mac == self.mac => {}
+            None if self.sequence == 0 => {}
+            _ => return Err(Fault::Head),
+        }
+        Ok(Report { entries: self.sequence.cast_unsigned(), head: hex::encode(self.mac) })
+    }
+}

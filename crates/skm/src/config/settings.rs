@@ -1,0 +1,384 @@
+//! The settings, with their defaults and limits.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use mikey_sakke::identity::{UidFormat, Uri};
+use mikey_sakke::km::Identifier;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use crate::seal::KeySource;
+
+/// The ServiceID under which identity keys are asked for.
+const IDENTITY_SERVICE: &str = "urn:mikey-sakke:identity-keys";
+
+/// The configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[domain]`: the security domain.
+    pub domain: Domain,
+    /// `[listen]`: where to listen.
+    pub listen: Listen,
+    /// `[tls]`: how connections are protected.
+    pub tls: Tls,
+    /// `[auth]`: which access tokens are accepted.
+    pub auth: Auth,
+    /// `[store]`: where the store is.
+    pub store: Store,
+    /// `[seal]`: where the key is that seals the store.
+    pub seal: Seal,
+    /// `[time]`: how far clocks may be apart.
+    #[serde(default)]
+    pub time: Time,
+    /// `[limits]`: how much anybody may ask for.
+    #[serde(default)]
+    pub limits: Limits,
+    /// `[[policy]]`: who may do what.
+    #[serde(default)]
+    pub policy: Vec<Policy>,
+    /// `[escrow]`: keys of users for others than the user.
+    #[serde(default)]
+    pub escrow: Escrow,
+}
+
+/// Declares a section: keys with a default have it behind them.
+macro_rules! section {
+    ($(#[$section:meta])* $name:ident { $($(#[$field:meta])* $key:ident: $kind:ty = $default:expr,)* }) => {
+        $(#[$section])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name { $($(#[$field])* pub $key: $kind,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        }
+    };
+}
+
+/// The security domain.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Domain {
+    /// The URI of this server.
+    #[serde(deserialize_with = "uri")]
+    pub skms_uri: Uri,
+    /// The URI of the KMS, to which UIDs are bound.
+    #[serde(deserialize_with = "uri")]
+    pub kms_uri: Uri,
+    /// The id of this server in its answers.
+    #[serde(default)]
+    pub skms_id: Option<String>,
+    /// How UIDs are made; 2, hashed, is the only one.
+    #[serde(default = "hashed")]
+    pub user_id_format: u64,
+    /// The length of a key period in seconds.
+    pub user_key_period: u64,
+    /// The beginning of a key period in seconds.
+    #[serde(default)]
+    pub user_key_offset: u64,
+    /// How long before its beginning the keys of the next period are given out, in seconds: 172,800.
+    #[serde(default = "two_days")]
+    pub next_lead_seconds: u64,
+    /// How many past periods' keys are given out: 1.
+    #[serde(default = "one")]
+    pub past_periods: u64,
+    /// The ServiceID under which identity keys are asked for: `urn:mikey-sakke:identity-keys`.
+    #[serde(default = "identity_service", deserialize_with = "identifier")]
+    pub identity_service_id: Identifier,
+}
+
+/// Where to listen: addresses with a port, 0 for a free one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// For clients in a UE.
+    pub km_uu: Option<SocketAddr>,
+    /// For VAL servers, and for provisioning.
+    pub km_s: Option<SocketAddr>,
+    /// For group management servers.
+    pub seal_x1: Option<SocketAddr>,
+    /// For health and metrics, on loopback only.
+    pub admin: Option<SocketAddr>,
+}
+
+/// How connections are protected.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate chain, in PEM.
+    pub cert: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+    /// The authorities of client certificates, in PEM.
+    pub client_ca: Option<PathBuf>,
+    /// Certificate revocation lists, in PEM.
+    #[serde(default)]
+    pub crl_files: Vec<PathBuf>,
+    /// The oldest version: `"1.2"`.
+    #[serde(default)]
+    pub min_version: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum TlsVersion {
+    /// 1.2
+    #[default]
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// 1.3
+    #[serde(rename = "1.3")]
+    V1_3,
+}
+
+/// Which access tokens are accepted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// The keys of the issuer in a file.
+    pub jwks_file: Option<PathBuf>,
+    /// The keys of the issuer at a URL.
+    pub jwks_url: Option<String>,
+    /// How far the issuer's clock may be off: 30.
+    #[serde(default = "leeway")]
+    pub leeway_seconds: u64,
+    /// The longest life of a token: 3600.
+    #[serde(default = "token_life")]
+    pub max_token_seconds: u64,
+    /// The scope for key management.
+    #[serde(default = "scope_km")]
+    pub scope_km: String,
+    /// The scope for provisioning.
+    #[serde(default = "scope_kp")]
+    pub scope_kp: String,
+    /// The claim with the user.
+    #[serde(default = "claim_user")]
+    pub claim_user: String,
+    /// The claim with the services.
+    #[serde(default = "claim_services")]
+    pub claim_services: String,
+}
+
+/// Where the store is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `sqlite:PATH`.
+    pub url: String,
+}
+
+/// Where the key is that seals the store: exactly one of these.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// A file.
+    pub key_file: Option<PathBuf>,
+    /// An environment variable.
+    pub key_env: Option<String>,
+    /// A file with a passphrase.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+impl Seal {
+    /// The source, unless there are none or several.
+    pub fn source(&self) -> Option<KeySource> {
+        match (&self.key_file, &self.key_env, &self.passphrase_file) {
+            (Some(path), None, None) => Some(KeySource::File(path.clone())),
+            (None, Some(name), None) => Some(KeySource::Variable(name.clone())),
+            (None, None, Some(path)) => Some(KeySource::Passphrase(path.clone())),
+            _ => None,
+        }
+    }
+}
+
+section! {
+    /// How far clocks may be apart.
+    Time {
+        /// The difference between the Date/Time of a request and the time here, inclusive: 5.
+        window_seconds: u64 = 5,
+    }
+}
+
+section! {
+    /// How much anybody may ask for.
+    Limits {
+        /// Octets of a body: 65,536.
+        body_octets: u32 = 64 * 1024,
+        /// Seconds until the header of a request is there: 10.
+        header_seconds: u32 = 10,
+        /// Seconds until its body is there: 10.
+        body_seconds: u32 = 10,
+        /// Seconds that a connection may be idle: 60.
+        idle_seconds: u32 = 60,
+        /// Streams of a connection of HTTP/2: 100.
+        http2_streams: u32 = 100,
+        /// Handshakes of an address at a time: 16.
+        handshakes_per_address: u32 = 16,
+        /// Requests of a principal in a second: 10.
+        requests_per_second: u32 = 10,
+        /// Requests of a principal at once: 20.
+        request_burst: u32 = 20,
+        /// Key sets for a user and period: 64.
+        issues_per_period: u32 = 64,
+        /// Requests for key sets that may wait: 256.
+        issue_queue: u32 = 256,
+    }
+}
+
+section! {
+    /// Keys of users for others than the user.
+    Escrow {
+        /// Whether delegates are permitted: no.
+        allow: bool = false,
+    }
+}
+
+/// Who may do what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The SAN of the client certificate.
+    pub san: Option<String>,
+    /// The `client_id` of the access token.
+    pub client_id: Option<String>,
+    /// The URI of the principal.
+    #[serde(default, deserialize_with = "optional_uri")]
+    pub uri: Option<Uri>,
+    /// What it may do.
+    #[serde(default)]
+    pub roles: BTreeSet<Role>,
+    /// For which services.
+    #[serde(default)]
+    pub services: BTreeSet<String>,
+}
+
+/// What a principal may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Use key material as a VAL server.
+    Val,
+    /// Provision records.
+    Provisioner,
+    /// Manage groups.
+    Sgm,
+}
+
+impl Config {
+    /// The first key that is wrong together with others, and why.
+    pub(super) fn check(&self) -> Option<(&'static str, &'static str)> {
+        let Self { domain, listen, auth, time, limits, .. } = self;
+        let lifetime = domain.user_key_period;
+        let listeners = [listen.km_uu, listen.km_s, listen.seal_x1];
+        let Limits {
+            body_octets,
+            header_seconds,
+            body_seconds,
+            idle_seconds,
+            http2_streams,
+            handshakes_per_address,
+            requests_per_second,
+            request_burst,
+            issues_per_period,
+            issue_queue,
+        } = *limits;
+        let counts = [
+            ("limits.body_octets", body_octets),
+            ("limits.header_seconds", header_seconds),
+            ("limits.body_seconds", body_seconds),
+            ("limits.idle_seconds", idle_seconds),
+            ("limits.http2_streams", http2_streams),
+            ("limits.handshakes_per_address", handshakes_per_address),
+            ("limits.requests_per_second", requests_per_second),
+            ("limits.request_burst", request_burst),
+            ("limits.issues_per_period", issues_per_period),
+            ("limits.issue_queue", issue_queue),
+        ];
+        let none = counts.into_iter().find(|(_, count)| *count == 0).map(|(key, _)| (key, "must not be 0"));
+        let rules = [
+            (domain.user_id_format != 2, "domain.user_id_format", "must be 2: hashed UIDs are the only ones"),
+            (
+                UidFormat::hashed(lifetime, domain.user_key_offset).is_err(),
+                "domain.user_key_period",
+                "no key periods are possible with it and user_key_offset",
+            ),
+            (domain.next_lead_seconds > lifetime, "domain.next_lead_seconds", "must not be more than user_key_period"),
+            (listeners.iter().all(Option::is_none), "listen", "needs km_uu, km_s or seal_x1"),
+            (listen.admin.is_some_and(|at| !at.ip().is_loopback()), "listen.admin", "must be a loopback address"),
+            (
+                (listen.km_s.is_some() || listen.seal_x1.is_some()) && self.tls.client_ca.is_none(),
+                "tls.client_ca",
+                "is needed by km_s and seal_x1",
+            ),
+            (auth.issuer.is_empty(), "auth.issuer", "must not be empty"),
+            (auth.audience.is_empty(), "auth.audience", "must not be empty"),
+            (auth.jwks_file.is_some() == auth.jwks_url.is_some(), "auth", "needs one of jwks_file and jwks_url"),
+            (time.window_seconds == 0, "time.window_seconds", "must not be 0"),
+            (self.seal.source().is_none(), "seal", "needs one of key_file, key_env and passphrase_file"),
+        ];
+        rules.into_iter().find(|(is_wrong, ..)| *is_wrong).map(|(_, key, what)| (key, what)).or(none)
+    }
+}
+
+fn uri<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uri, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Uri::parse(&text).map_err(|_| D::Error::custom("not a URI in its one spelling"))
+}
+
+fn optional_uri<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uri>, D::Error> {
+    uri(deserializer).map(Some)
+}
+
+fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Identifier, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Identifier::new(&text).map_err(|_| D::Error::custom("not 1 to 1024 octets without control characters"))
+}
+
+fn identity_service() -> Identifier {
+    Identifier::new(IDENTITY_SERVICE).unwrap_or_else(|_| unreachable!("a short text"))
+}
+
+const fn hashed() -> u64 {
+    2
+}
+
+const fn two_days() -> u64 {
+    172_800
+}
+
+const fn one() -> u64 {
+    1
+}
+
+const fn leeway() -> u64 {
+    30
+}
+
+const fn token_life() -> u64 {
+    3600
+}
+
+fn scope_km() -> String {
+    "seal:key-management".into()
+}
+
+fn scope_kp() -> String {
+    "seal:key-provisioning".into()
+}
+
+fn claim_user() -> String {
+    "val_user_id".into()
+}
+
+fn claim_services() -> String {
+    "val_service_ids".into()
+}

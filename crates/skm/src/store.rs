@@ -1,0 +1,395 @@
+//! What the server keeps, and how.
+//!
+//! [`Store`] seals what is secret and chains the audit log; a [`Database`] keeps the rows, and sees secrets sealed only.
+//! Whatever changes, changes in one transaction with its audit entry.
+
+mod rows;
+pub mod sqlite;
+
+use std::fmt;
+
+use mikey_sakke::eccsi::Ksak;
+use mikey_sakke::identity::Uri;
+use mikey_sakke::km::record::Record;
+use mikey_sakke::km::{Identifier, Subject};
+use mikey_sakke::sakke::MasterSecret;
+use mikey_sakke::time::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::audit::{Chain, Entry, Event, Fault, Report};
+use crate::seal::{KEY_OCTETS, KeyError, OpenError, Place, RandomError, SALT_OCTETS, SealKey, Secret, random};
+
+pub use rows::{Change, Condition, Database, Delegate, Keyring, Replay, RowKey, SealedRow, Version};
+
+/// The collection of records.
+const RECORDS: &str = "records";
+/// The collection of master secrets.
+const DOMAIN_KEYS: &str = "domain_keys";
+/// The collection of the published document of the domain.
+const DOMAIN: &str = "domain";
+
+/// The only column of a row that is sealed.
+const SEALED: &str = "sealed";
+
+/// The entries of the audit log that are read at once.
+const PAGE: u32 = 1000;
+
+/// A store that does not do what it is asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The URL is none that the store has a back end for.
+    #[error("store.url: not of the form sqlite:PATH")]
+    Url,
+    /// The file of the database cannot be made.
+    #[error("{0}: {1}")]
+    Io(std::path::PathBuf, #[source] std::io::Error),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema of the database cannot be brought up to date.
+    #[error("the schema of the database: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// There is no sealing key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store was made with another sealing key.
+    #[error("the sealing key is not the one that the store was made with")]
+    WrongKey,
+    /// A row was changed outside of the store.
+    #[error("a row of {0} was changed outside of the store")]
+    Damaged(&'static str),
+    /// The audit log was changed outside of the store.
+    #[error("audit log: {0}")]
+    Audit(#[from] Fault),
+    /// The random source failed.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// The master secrets of a security domain.
+#[derive(Clone, Debug)]
+pub struct DomainKeys {
+    /// The SAKKE master secret z.
+    pub z: MasterSecret,
+    /// KSAK.
+    pub ksak: Ksak,
+}
+
+/// What a server keeps.
+pub struct Store {
+    database: Box<dyn Database>,
+    key: SealKey,
+    chain: Chain,
+}
+
+impl Store {
+    /// Opens the store at a URL, for the server of this name in the audit log.
+    ///
+    /// `sqlite:PATH` is a file, which is made if there is none, for its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn open(url: &str, secret: Secret, server: &str) -> Result<Self, StoreError> {
+        Self::over(Box::new(sqlite::Sqlite::open(url).await?), secret, server).await
+    }
+
+    /// A store over a database.
+    async fn over(database: Box<dyn Database>, secret: Secret, server: &str) -> Result<Self, StoreError> {
+        let salt = database.salt(random()?).await?;
+        let salt: [u8; SALT_OCTETS] = salt.try_into().map_err(|_| StoreError::Damaged("keyring"))?;
+        // A derivation takes too long for a thread that serves others.
+        let key = tokio::task::spawn_blocking(move || secret.into_key(&salt)).await;
+        let key = key.map_err(|_| KeyError::Derivation)??;
+        let id = key.id();
+        let place = Place { table: "keyring", row: &[&id], column: "audit_key", version: 0 };
+        let sealed = key.seal(place, Zeroizing::new(random::<KEY_OCTETS>()?).as_slice())?;
+        let keyring = database.keyring(Keyring { key_id: id.clone(), audit_key: sealed }).await?;
+        if keyring.key_id != id {
+            return Err(StoreError::WrongKey);
+        }
+        let audit_key = key.open(place, &keyring.audit_key).map_err(|_| StoreError::Damaged("keyring"))?;
+        let audit_key =
+            <[u8; KEY_OCTETS]>::try_from(audit_key.as_slice()).map_err(|_| StoreError::Damaged("keyring"))?;
+        Ok(Self { database, key, chain: Chain::new(Zeroizing::new(audit_key), server.to_owned()) })
+    }
+
+    /// The record for a subject of a service, valid or not, with its version.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn record(
+        &self,
+        service: &Identifier,
+        subject: &Subject,
+    ) -> Result<Option<(Version, Record)>, StoreError> {
+        let Some((version, value)) = self.get(&record_key(service, subject)).await? else {
+            return Ok(None);
+        };
+        let record = rows::decode_record(&value).ok_or(StoreError::Damaged(RECORDS))?;
+        Ok(Some((version, record)))
+    }
+
+    /// Stores a record if the condition holds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn put_record(
+        &self,
+        service: &Identifier,
+        subject: &Subject,
+        record: &Record,
+        condition: Condition,
+        event: &Event,
+    ) -> Result<Change, StoreError> {
+        self.put(&record_key(service, subject), &rows::encode_record(record), condition, event).await
+    }
+
+    /// Deletes a record if the condition holds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn delete_record(
+        &self,
+        service: &Identifier,
+        subject: &Subject,
+        condition: Condition,
+        event: &Event,
+    ) -> Result<Change, StoreError> {
+        self.database.delete(&record_key(service, subject), condition, &self.chain, event).await
+    }
+
+    /// The master secrets of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn domain_keys(&self, name: &Identifier) -> Result<Option<DomainKeys>, StoreError> {
+        let Some((_, value)) = self.get(&RowKey::new(DOMAIN_KEYS, name.as_str())).await? else {
+            return Ok(None);
+        };
+        let damaged = || StoreError::Damaged(DOMAIN_KEYS);
+        let (z, ksak) = value.split_at_checked(rows::Z_OCTETS).ok_or_else(damaged)?;
+        let z = MasterSecret::from_octets(z).map_err(|_| damaged())?;
+        let ksak = Ksak::from_octets(ksak).map_err(|_| damaged())?;
+        Ok(Some(DomainKeys { z, ksak }))
+    }
+
+    /// Stores master secrets under a name that has none yet, otherwise [`Change::Conflict`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn add_domain_keys(
+        &self,
+        name: &Identifier,
+        keys: &DomainKeys,
+        event: &Event,
+    ) -> Result<Change, StoreError> {
+        let mut value = Zeroizing::new(Vec::with_capacity(256));
+        value.extend_from_slice(keys.z.to_octets().expose());
+        value.extend_from_slice(keys.ksak.to_octets().expose());
+        self.put(&RowKey::new(DOMAIN_KEYS, name.as_str()), &value, Condition::Absent, event).await
+    }
+
+    /// The published document of the domain. It is sealed as well, so that nobody else names group managers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn domain(&self) -> Result<Option<(Version, String)>, StoreError> {
+        let Some((version, value)) = self.get(&RowKey::new(DOMAIN, "")).await? else {
+            return Ok(None);
+        };
+        let document = String::from_utf8(value.to_vec()).map_err(|_| StoreError::Damaged(DOMAIN))?;
+        Ok(Some((version, document)))
+    }
+
+    /// Stores the document of the domain if the condition holds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn put_domain(&self, json: &str, condition: Condition, event: &Event) -> Result<Change, StoreError> {
+        self.put(&RowKey::new(DOMAIN, ""), json.as_bytes(), condition, event).await
+    }
+
+    /// Remembers a request that passed all checks before this one, and logs it: `key` is its
+    /// [`replay_key`](mikey_sakke::km::replay_key), kept until `expires`. A second one is not logged.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; the request is then to be refused as well.
+    pub async fn accept(&self, key: &[u8; 32], expires: Timestamp, event: &Event) -> Result<Replay, StoreError> {
+        self.database.accept(key, expires, &self.chain, event).await
+    }
+
+    /// Forgets a request whose answer failed in the server, and logs that, so that it may be sent again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn release(&self, key: &[u8; 32], event: &Event) -> Result<(), StoreError> {
+        self.database.release(key, &self.chain, event).await
+    }
+
+    /// Forgets the requests that are stale by now; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn prune_replays(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.database.prune_replays(now).await
+    }
+
+    /// Accepts no request before this time: what a store restored from a backup needs, since it does not know the
+    /// requests of the last window.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn hold(&self, until: Timestamp) -> Result<(), StoreError> {
+        self.database.hold(until).await
+    }
+
+    /// Counts an issue of keys to a user for a period and logs it, unless there were `limit` already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn count_issue(&self, user: &Uri, period: u64, limit: u32, event: &Event) -> Result<bool, StoreError> {
+        self.database.count_issue(user.as_str(), period, limit, &self.chain, event).await
+    }
+
+    /// Lets a principal have the keys of exactly this user until a time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn add_delegate(&self, delegate: &Delegate, event: &Event) -> Result<(), StoreError> {
+        self.database.add_delegate(delegate, &self.chain, event).await
+    }
+
+    /// Takes that back; false if there is nothing to take back.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn remove_delegate(&self, principal: &str, user: &Uri, event: &Event) -> Result<bool, StoreError> {
+        self.database.remove_delegate(principal, user.as_str(), &self.chain, event).await
+    }
+
+    /// Whether the principal may have the keys of this user now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn is_delegate(&self, principal: &str, user: &Uri, now: Timestamp) -> Result<bool, StoreError> {
+        self.database.is_delegate(principal, user.as_str(), now).await
+    }
+
+    /// All delegates, expired ones included.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn delegates(&self) -> Result<Vec<Delegate>, StoreError> {
+        self.database.delegates().await
+    }
+
+    /// Blocks a URI, or no longer; false if that changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn set_blocked(&self, uri: &Uri, blocked: bool, event: &Event) -> Result<bool, StoreError> {
+        self.database.set_blocked(uri.as_str(), blocked, &self.chain, event).await
+    }
+
+    /// Whether a URI is blocked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn is_blocked(&self, uri: &Uri) -> Result<bool, StoreError> {
+        self.database.is_blocked(uri.as_str()).await
+    }
+
+    /// Logs an event that changes nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn log(&self, event: &Event) -> Result<(), StoreError> {
+        self.database.log(&self.chain, event).await
+    }
+
+    /// The entries of this server's audit log after a number, at most 1000 at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn audit(&self, after: i64) -> Result<Vec<Entry>, StoreError> {
+        self.database.entries(self.chain.server(), after, PAGE).await
+    }
+
+    /// Verifies this server's audit log from its first entry to its last, as it stands at the beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Audit`] for the first fault.
+    pub async fn verify_audit(&self) -> Result<Report, StoreError> {
+        let head = self.database.head(self.chain.server()).await?;
+        let end = head.as_ref().map_or(i64::MAX, |head| head.sequence);
+        let mut verifier = self.chain.verify();
+        loop {
+            let mut entries = self.audit(verifier.sequence()).await?;
+            let is_last = entries.len() < PAGE as usize || entries.last().is_some_and(|last| last.sequence >= end);
+            entries.retain(|entry| entry.sequence <= end);
+            entries.iter().try_for_each(|entry| verifier.entry(entry))?;
+            if is_last {
+                return Ok(verifier.finish(head.as_ref())?);
+            }
+        }
+    }
+
+    async fn get(&self, key: &RowKey) -> Result<Option<(Version, Zeroizing<Vec<u8>>)>, StoreError> {
+        let Some(row) = self.database.get(key).await? else {
+            return Ok(None);
+        };
+        let row_key = key.columns();
+        let value = self.key.open(place(key, &row_key, row.version), &row.sealed);
+        let value = value.map_err(|OpenError| StoreError::Damaged(key.collection))?;
+        Ok(Some((row.version, value)))
+    }
+
+    async fn put(&self, key: &RowKey, value: &[u8], condition: Condition, event: &Event) -> Result<Change, StoreError> {
+        let version = Version::random()?;
+        let row_key = key.columns();
+        let sealed = self.key.seal(place(key, &row_key, version), value)?;
+        self.database.put(key, SealedRow { version, sealed }, condition, &self.chain, event).await
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("key", &self.key).field("chain", &self.chain).finish_non_exhaustive()
+    }
+}
+
+fn record_key(service: &Identifier, subject: &Subject) -> RowKey {
+    RowKey {
+        collection: RECORDS,
+        service: service.as_str().into(),
+        kind: subject.kind().as_str(),
+        id: subject.value().into(),
+    }
+}
+
+fn place<'a>(key: &'a RowKey, row: &'a [&'a str; 3], version: Version) -> Place<'a> {
+    Place { table: key.collection, row, column: SEALED, version: version.get() }
+}

@@ -1,0 +1,273 @@
+//! The rows of a store, and what a database does with them.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use mikey_sakke::identity::Uri;
+use mikey_sakke::km::Payload;
+use mikey_sakke::km::record::Record;
+use mikey_sakke::kms::Validity;
+use mikey_sakke::time::Timestamp;
+use zeroize::Zeroizing;
+
+use super::StoreError;
+use crate::audit::{Chain, Entry, Event, Head};
+use crate::seal::{RandomError, SALT_OCTETS, random};
+
+/// The octets of z.
+pub(super) const Z_OCTETS: usize = 128;
+
+/// The version of a row. Each change gives it another, at random, so that a version never comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(u64);
+
+impl Version {
+    pub(super) fn random() -> Result<Self, RandomError> {
+        // 63 bits, for databases whose integers are signed.
+        Ok(Self(u64::from_be_bytes(random()?) >> 1))
+    }
+
+    pub(super) const fn get(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn from_column(column: i64) -> Option<Self> {
+        u64::try_from(column).ok().map(Self)
+    }
+
+    pub(super) const fn to_column(self) -> i64 {
+        self.0.cast_signed()
+    }
+
+    /// The version of a strong entity tag.
+    pub fn from_etag(etag: &str) -> Option<Self> {
+        let digits = etag.strip_prefix('"')?.strip_suffix('"')?;
+        let is_ours = digits.len() == 16 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        is_ours.then(|| u64::from_str_radix(digits, 16).ok().map(Self)).flatten()
+    }
+}
+
+/// As a strong entity tag: 16 hexadecimal digits in quotes.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{:016x}\"", self.0)
+    }
+}
+
+/// What must hold for a change to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Any,
+    /// There is no such row.
+    Absent,
+    /// There is such a row: `If-Match: *`.
+    Present,
+    /// The row has this version: `If-Match`.
+    Is(Version),
+}
+
+impl Condition {
+    pub(super) fn holds(self, found: Option<Version>) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Absent => found.is_none(),
+            Self::Present => found.is_some(),
+            Self::Is(version) => found == Some(version),
+        }
+    }
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// There is a new row.
+    Created(Version),
+    /// The row was replaced.
+    Replaced(Version),
+    /// The row was deleted.
+    Deleted,
+    /// The condition does not hold: nothing was changed, and nothing logged.
+    Conflict,
+    /// There is no row to delete: nothing was changed, and nothing logged.
+    NotFound,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// It is new.
+    Fresh,
+    /// It was accepted before.
+    Replayed,
+    /// The store cannot know, and does not accept any yet.
+    Held,
+}
+
+/// A principal that may have the keys of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegate {
+    /// The principal.
+    pub principal: String,
+    /// The user.
+    pub user: Uri,
+    /// From when on it may not any more.
+    pub expires: Timestamp,
+}
+
+/// The key of a row with a sealed value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowKey {
+    /// What the row is of.
+    pub collection: &'static str,
+    /// The ServiceID, for records.
+    pub service: String,
+    /// The kind of the subject, for records.
+    pub kind: &'static str,
+    /// The identifier.
+    pub id: String,
+}
+
+impl RowKey {
+    pub(super) fn new(collection: &'static str, id: &str) -> Self {
+        Self { collection, service: String::new(), kind: "", id: id.into() }
+    }
+
+    pub(super) fn columns(&self) -> [&str; 3] {
+        [&self.service, self.kind, &self.id]
+    }
+}
+
+/// A row with a sealed value.
+#[derive(Clone, Debug)]
+pub struct SealedRow {
+    /// Its version.
+    pub version: Version,
+    /// The value.
+    pub sealed: Vec<u8>,
+}
+
+/// The sealing key that a store was made with, and what is sealed with it for the store itself.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    /// The id of the sealing key.
+    pub key_id: String,
+    /// The key of the audit log, sealed.
+    pub audit_key: Vec<u8>,
+}
+
+/// A database. A method that takes an event changes its rows and appends the event to the chain in one transaction,
+/// or does neither.
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// The salt, which is the offered one if there was none.
+    async fn salt(&self, offered: [u8; SALT_OCTETS]) -> Result<Vec<u8>, StoreError>;
+    /// The keyring, which is the offered one if there was none.
+    async fn keyring(&self, offered: Keyring) -> Result<Keyring, StoreError>;
+
+    /// A row with a sealed value.
+    async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError>;
+    /// Inserts or replaces a row if the condition holds.
+    async fn put(
+        &self,
+        key: &RowKey,
+        row: SealedRow,
+        condition: Condition,
+        chain: &Chain,
+        event: &Event,
+    ) -> Result<Change, StoreError>;
+    /// Deletes a row if the condition holds.
+    async fn delete(
+        &self,
+        key: &RowKey,
+        condition: Condition,
+        chain: &Chain,
+        event: &Event,
+    ) -> Result<Change, StoreError>;
+
+    /// Inserts a replay key if it is new.
+    async fn accept(
+        &self,
+        key: &[u8; 32],
+        expires: Timestamp,
+        chain: &Chain,
+        event: &Event,
+    ) -> Result<Replay, StoreError>;
+    /// Deletes a replay key.
+    async fn release(&self, key: &[u8; 32], chain: &Chain, event: &Event) -> Result<(), StoreError>;
+    /// Deletes the replay keys that have expired.
+    async fn prune_replays(&self, now: Timestamp) -> Result<u64, StoreError>;
+    /// Accepts nothing until then.
+    async fn hold(&self, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Increments a counter that is below the limit.
+    async fn count_issue(
+        &self,
+        user: &str,
+        period: u64,
+        limit: u32,
+        chain: &Chain,
+        event: &Event,
+    ) -> Result<bool, StoreError>;
+
+    /// Inserts or replaces a delegate.
+    async fn add_delegate(&self, delegate: &Delegate, chain: &Chain, event: &Event) -> Result<(), StoreError>;
+    /// Deletes a delegate.
+    async fn remove_delegate(
+        &self,
+        principal: &str,
+        user: &str,
+        chain: &Chain,
+        event: &Event,
+    ) -> Result<bool, StoreError>;
+    /// Whether there is such a delegate that has not expired.
+    async fn is_delegate(&self, principal: &str, user: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// All delegates.
+    async fn delegates(&self) -> Result<Vec<Delegate>, StoreError>;
+
+    /// Inserts or deletes a block.
+    async fn set_blocked(&self, uri: &str, blocked: bool, chain: &Chain, event: &Event) -> Result<bool, StoreError>;
+    /// Whether there is such a block.
+    async fn is_blocked(&self, uri: &str) -> Result<bool, StoreError>;
+
+    /// Appends an event.
+    async fn log(&self, chain: &Chain, event: &Event) -> Result<(), StoreError>;
+    /// Entries after a number, in their order.
+    async fn entries(&self, server: &str, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError>;
+    /// The head of a chain.
+    async fn head(&self, server: &str) -> Result<Option<Head>, StoreError>;
+}
+
+/// A record in octets: the length of UserUri (4, big-endian), UserUri, ValidFrom and ValidTo (8 each, big-endian, all
+/// ones for none), Payload.
+pub(super) fn encode_record(record: &Record) -> Zeroizing<Vec<u8>> {
+    let user = record.user_uri().as_str().as_bytes();
+    let payload = record.payload().expose().as_bytes();
+    let Validity { from, to } = record.validity();
+    let mut octets = Zeroizing::new(Vec::with_capacity(20 + user.len() + payload.len()));
+    octets.extend_from_slice(&(user.len() as u32).to_be_bytes());
+    octets.extend_from_slice(user);
+    for at in [from, to] {
+        octets.extend_from_slice(&at.map_or(u64::MAX, Timestamp::to_unix).to_be_bytes());
+    }
+    octets.extend_from_slice(payload);
+    octets
+}
+
+pub(super) fn decode_record(octets: &[u8]) -> Option<Record> {
+    let (length, rest) = octets.split_first_chunk()?;
+    let (user, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+    let (from, rest) = rest.split_first_chunk()?;
+    let (to, payload) = rest.split_first_chunk()?;
+    let user = Uri::parse(str::from_utf8(user).ok()?).ok()?;
+    let payload = Payload::new(str::from_utf8(payload).ok()?).ok()?;
+    let validity = Validity { from: decode_time(*from)?, to: decode_time(*to)? };
+    Record::new(user, payload, validity).ok()
+}
+
+fn decode_time(octets: [u8; 8]) -> Option<Option<Timestamp>> {
+    match u64::from_be_bytes(octets) {
+        u64::MAX => Some(None),
+        seconds => Timestamp::from_unix(seconds).ok().map(Some),
+    }
+}

@@ -1,0 +1,61 @@
+-- The salt of a passphrase.
+CREATE TABLE salts (id INTEGER PRIMARY KEY CHECK (id = 1), salt BLOB NOT NULL) STRICT;
+
+CREATE TABLE keyring (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    key_id TEXT NOT NULL,
+    audit_key BLOB NOT NULL
+) STRICT;
+
+-- Records, master secrets and the document of the domain.
+CREATE TABLE sealed_rows (
+    collection TEXT NOT NULL,
+    service TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (collection, service, kind, id)
+) STRICT, WITHOUT ROWID;
+
+-- Times are in seconds since 1970-01-01T00:00:00Z.
+CREATE TABLE replays (key BLOB PRIMARY KEY, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX replays_expires ON replays (expires);
+CREATE TABLE replay_hold (id INTEGER PRIMARY KEY CHECK (id = 1), until INTEGER NOT NULL) STRICT;
+
+CREATE TABLE issues (
+    user TEXT NOT NULL,
+    period INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (user, period)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE delegates (
+    principal TEXT NOT NULL,
+    user TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (principal, user)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE blocks (uri TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    server TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    period INTEGER,
+    outcome TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    mac BLOB NOT NULL,
+    PRIMARY KEY (server, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_heads (
+    server TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    mac BLOB NOT NULL,
+    seal BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

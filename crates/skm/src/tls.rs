@@ -1,0 +1,15 @@
+//! TLS of the listeners: TLS 1.3 and 1.2 with ECDHE and AES-GCM, as 3GPP TS 33.310 (annex E) and TS 33.210 (clause 6.2)
+//! profile them, without early data.
+//!
+//! A [`Tls`] is one such configuration, read from files and read again on demand; a [`TlsListener`] accepts connections
+//! with it, and hands the [`Peer`] of each to the handlers. Where client certificates are demanded, a client without
+//! one that is valid, not revoked, for client authentication, and with one name to be known by ([`San`]) does not get
+//! past the handshake.
+
+mod client;
+mod config;
+mod listener;
+
+pub use client::{ClientCertificate, IdentityError, San};
+pub use config::{ClientAuth, MinVersion, Tls, TlsError, TlsSettings, provider};
+pub use listener::{ListenerSettings, Peer, TlsListener};

@@ -1,0 +1,17 @@
+//! Access tokens (RFC 9068, RFC 6750): who sends a request, and what the token lets through.
+//!
+//! A [`Verifier`] checks a token against a [`KeySet`] and a given time; a [`KeySource`] keeps the set of the issuer
+//! current. What a token permits is decided elsewhere: here it is only read and found valid.
+
+mod claims;
+mod error;
+mod json;
+mod key_set;
+mod source;
+mod verifier;
+
+pub use claims::AccessToken;
+pub use error::{Part, TokenError};
+pub use key_set::{Algorithm, KeySet, KeySetError};
+pub use source::{Cache, KeySource, Location, SourceError};
+pub use verifier::{MAX_TOKEN_OCTETS, TokenSettings, Verifier, bearer};

@@ -1,0 +1,220 @@
+//! Where the keys of the issuer come from, and how often.
+
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mikey_sakke::time::Timestamp;
+use reqwest::{Client, Url, redirect};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+
+use super::key_set::MAX_SET_OCTETS;
+use super::{AccessToken, KeySet, KeySetError, TokenError, Verifier};
+
+/// Two fetches are at least this far apart, however many unknown keys are asked for.
+const MIN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A set older than this is fetched again, so that a key that the issuer withdraws goes.
+const REFRESH: Duration = Duration::from_secs(300);
+
+/// A set that cannot be fetched again is kept this long.
+const MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// How long a fetch may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The address is neither https nor, on loopback, http, or holds a user, a password or a fragment.
+    #[error("the address of the key set is not https, nor http on loopback")]
+    Address,
+    /// The TLS client cannot be set up.
+    #[error("cannot set up TLS to fetch the key set: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The set cannot be fetched.
+    #[error("cannot fetch the key set: {0}")]
+    Fetch(#[from] reqwest::Error),
+    /// The answer is not 200, which a redirection is not either.
+    #[error("the key set is answered with {0}")]
+    Status(u16),
+    /// The file cannot be read.
+    #[error("cannot read the key set: {0}")]
+    File(#[from] std::io::Error),
+    /// The set is refused.
+    #[error(transparent)]
+    Set(#[from] KeySetError),
+}
+
+/// Where a key set is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In a file.
+    File(PathBuf),
+    /// At an address: https, or http on loopback.
+    Url(String),
+}
+
+enum Origin {
+    File(PathBuf),
+    Url(Client, Url),
+}
+
+/// The last good set and when to fetch, with the time passed in.
+#[derive(Debug, Default)]
+pub struct Cache {
+    set: Option<(Arc<KeySet>, Instant)>,
+    attempt: Option<Instant>,
+}
+
+impl Cache {
+    /// The last good set, unless it is too old.
+    pub fn current(&self, now: Instant) -> Option<Arc<KeySet>> {
+        let (set, fetched) = self.set.as_ref()?;
+        (now.saturating_duration_since(*fetched) <= MAX_AGE).then(|| Arc::clone(set))
+    }
+
+    /// Whether to fetch now, which then counts as a fetch: if the set is missing, of a certain age, or lacks a key that
+    /// is asked for, and the last fetch is long enough ago.
+    pub fn begin(&mut self, now: Instant, lacks_key: bool) -> bool {
+        let rested = self.attempt.is_none_or(|at| now.saturating_duration_since(at) >= MIN_INTERVAL);
+        let stale = self.set.as_ref().is_none_or(|(_, at)| now.saturating_duration_since(*at) >= REFRESH);
+        let fetch = rested && (stale || lacks_key);
+        if fetch {
+            self.attempt = Some(now);
+        }
+        fetch
+    }
+
+    /// Takes in what was fetched.
+    pub fn complete(&mut self, set: KeySet, now: Instant) {
+        self.set = Some((Arc::new(set), now));
+    }
+}
+
+/// The keys of the issuer, kept current.
+pub struct KeySource {
+    origin: Origin,
+    cache: Mutex<Cache>,
+}
+
+impl std::fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeySource").field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
+
+impl KeySource {
+    /// A source that has fetched nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Address`] or [`SourceError::Tls`].
+    pub fn new(location: &Location) -> Result<Self, SourceError> {
+        let origin = match location {
+            Location::File(path) => Origin::File(path.clone()),
+            Location::Url(url) => Origin::Url(client()?, checked(url)?),
+        };
+        Ok(Self { origin, cache: Mutex::default() })
+    }
+
+    /// Fetches the set, at start or where it is due.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`]; the last good set stays.
+    pub async fn refresh(&self, now: Instant) -> Result<(), SourceError> {
+        if !self.lock().begin(now, false) {
+            return Ok(());
+        }
+        self.fetch(now).await
+    }
+
+    /// Checks a token, and fetches the keys again if they are old or do not have the one that the token names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Verifier::verify`]; [`TokenError::UnknownKey`] if there are no keys at all.
+    pub async fn verify(
+        &self,
+        verifier: &Verifier,
+        token: &str,
+        certificate: Option<&[u8; 32]>,
+        now: (Timestamp, Instant),
+    ) -> Result<AccessToken, TokenError> {
+        let (time, instant) = now;
+        let check = || {
+            let keys = self.lock().current(instant).ok_or(TokenError::UnknownKey)?;
+            verifier.verify(token, &keys, certificate, time)
+        };
+        if let Err(error) = self.refresh(instant).await {
+            tracing::warn!(%error, "the keys of the token issuer are not current");
+        }
+        let result = check();
+        if result != Err(TokenError::UnknownKey) || !self.lock().begin(instant, true) {
+            return result;
+        }
+        if let Err(error) = self.fetch(instant).await {
+            tracing::warn!(%error, "the keys of the token issuer are not current");
+            return result;
+        }
+        check()
+    }
+
+    async fn fetch(&self, now: Instant) -> Result<(), SourceError> {
+        let octets = match &self.origin {
+            Origin::File(path) => read(path)?,
+            Origin::Url(client, url) => get(client, url).await?,
+        };
+        let set = KeySet::from_json(&octets)?;
+        self.lock().complete(set, now);
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn checked(url: &str) -> Result<Url, SourceError> {
+    let url = Url::parse(url).map_err(|_| SourceError::Address)?;
+    let host = url.host_str().ok_or(SourceError::Address)?;
+    let is_loopback = host.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let is_allowed = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
+    if is_plain && is_allowed { Ok(url) } else { Err(SourceError::Address) }
+}
+
+fn client() -> Result<Client, SourceError> {
+    let tls = rustls::ClientConfig::builder_with_provider(crate::tls::provider())
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth();
+    let client = Client::builder().tls_backend_preconfigured(tls).redirect(redirect::Policy::none());
+    Ok(client.timeout(FETCH_TIMEOUT).no_proxy().build()?)
+}
+
+async fn get(client: &Client, url: &Url) -> Result<Vec<u8>, SourceError> {
+    let mut response = client.get(url.clone()).send().await?;
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(SourceError::Status(response.status().as_u16()));
+    }
+    let mut octets = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if octets.len() + chunk.len() > MAX_SET_OCTETS {
+            return Err(KeySetError::Length.into());
+        }
+        octets.extend_from_slice(&chunk);
+    }
+    Ok(octets)
+}
+
+/// Reads at most one octet more than a set may have.
+fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
+    let mut octets = Vec::new();
+    std::fs::File::open(path)?.take(MAX_SET_OCTETS as u64 + 1).read_to_end(&mut octets)?;
+    Ok(octets)
+}

@@ -1,0 +1,136 @@
+//! The configuration: what is taken, and where what is not stands.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use skm::config::{Config, Origin, TlsVersion};
+use skm::seal::KeySource;
+
+const GOOD: &str = r#"[domain]
+skms_uri = "sip:skms.example.org"
+kms_uri = "sip:kms.example.org"
+user_key_period = 2592000
+
+[listen]
+km_uu = "127.0.0.1:0"
+
+[tls]
+cert = "cert.pem"
+key = "key.pem"
+
+[auth]
+issuer = "https://id.example.org"
+audience = "sip:skms.example.org"
+jwks_file = "jwks.json"
+
+[store]
+url = "sqlite:skms.db"
+
+[seal]
+key_file = "seal.key"
+"#;
+
+fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, skm::config::ConfigError> {
+    Config::read(text, variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+}
+
+#[test]
+fn what_is_not_set_has_its_default() {
+    let config = read(GOOD, &[("PATH", "/bin"), ("SKMS_KEY", "no setting")]).unwrap();
+    assert_eq!(config.domain.next_lead_seconds, 172_800);
+    assert_eq!(config.domain.past_periods, 1);
+    assert_eq!(config.domain.identity_service_id.as_str(), "urn:mikey-sakke:identity-keys");
+    assert_eq!(config.auth.max_token_seconds, 3600);
+    assert_eq!(config.auth.scope_km, "seal:key-management");
+    assert_eq!(config.auth.scope_kp, "seal:key-provisioning");
+    assert_eq!(config.tls.min_version, TlsVersion::V1_2);
+    assert_eq!(config.time.window_seconds, 5);
+    assert_eq!(config.limits.body_octets, 65_536);
+    assert_eq!(config.limits.request_burst, 20);
+    assert_eq!(config.limits.issues_per_period, 64);
+    assert_eq!(config.listen.km_uu.unwrap().port(), 0);
+    assert_eq!(config.seal.source(), Some(KeySource::File("seal.key".into())));
+    assert!(!config.escrow.allow);
+    assert!(config.policy.is_empty());
+}
+
+#[test]
+fn variables_come_before_the_file() {
+    let variables = [
+        ("SKMS__DOMAIN__SKMS_URI", "sip:other.example.org"),
+        ("SKMS__DOMAIN__SKMS_ID", "\"7\""),
+        ("SKMS__TIME__WINDOW_SECONDS", "9"),
+        ("SKMS__ESCROW__ALLOW", "true"),
+        ("SKMS__TLS__CRL_FILES", r#"["a.crl", "b.crl"]"#),
+        ("SKMS__STORE__URL", "sqlite:/var/lib/skms.db"),
+    ];
+    let config = read(GOOD, &variables).unwrap();
+    assert_eq!(config.domain.skms_uri.as_str(), "sip:other.example.org");
+    assert_eq!(config.domain.skms_id.as_deref(), Some("7"));
+    assert_eq!(config.time.window_seconds, 9);
+    assert!(config.escrow.allow);
+    assert_eq!(config.tls.crl_files.len(), 2);
+    assert_eq!(config.store.url, "sqlite:/var/lib/skms.db");
+}
+
+#[test]
+fn an_error_names_key_and_line() {
+    let replaced = |from: &str, to: &str| {
+        assert!(GOOD.contains(from), "{from}");
+        GOOD.replacen(from, to, 1)
+    };
+    let cases = [
+        (replaced("key_file", "key_fil"), 22, "key_fil"),
+        (replaced("[store]", "[stores]"), 18, "stores"),
+        (replaced("2592000", "\"a month\""), 4, "a month"),
+        (replaced("2592000", "-1"), 4, "-1"),
+        (replaced("2592000", "0"), 4, "domain.user_key_period"),
+        (replaced("sip:skms.example.org", "SIP:skms.example.org"), 2, "one spelling"),
+        (replaced("kms_uri = \"sip:kms.example.org\"\n", ""), 1, "kms_uri"),
+        (replaced("127.0.0.1:0", "localhost"), 7, "address"),
+        (replaced("km_uu = \"127.0.0.1:0\"", ""), 6, "listen"),
+        (replaced("km_uu = \"127.0.0.1:0\"", "admin = \"0.0.0.0:9\"\nkm_uu = \"[::1]:1\""), 7, "listen.admin"),
+        (replaced("km_uu", "km_s"), 9, "tls.client_ca"),
+        (replaced("jwks_file", "jwks_url = \"https://a\"\njwks_file"), 13, "auth"),
+        (replaced("key_file", "key_env = \"KEY\"\nkey_file"), 21, "seal"),
+        (replaced("https://id.example.org", ""), 14, "auth.issuer"),
+        (format!("{GOOD}[time]\nwindow_seconds = 0\n"), 24, "time.window_seconds"),
+        (format!("{GOOD}[limits]\nbody_octets = 0\n"), 24, "limits.body_octets"),
+        (format!("{GOOD}[limits]\nbody_octet = 1\n"), 24, "body_octet"),
+        (format!("{GOOD}[[policy]]\nsan = \"a\"\nrole = []\n"), 25, "role"),
+        (format!("{GOOD}[domain]\n"), 23, "duplicate"),
+        (format!("{GOOD}key_file = \"again\"\n"), 23, "duplicate"),
+        (format!("{GOOD}what\n"), 23, ""),
+    ];
+    for (text, line, what) in cases {
+        let error = read(&text, &[]).unwrap_err();
+        assert_eq!(error.place, Origin::Line(line), "{error}");
+        assert!(error.to_string().contains(what), "{error}: not {what}");
+    }
+}
+
+#[test]
+fn an_error_names_the_variable() {
+    let cases = [
+        ("SKMS__DOMAIN__SKMS_URL", "sip:a.example.org"),
+        ("SKMS__NOWHERE__KEY", "1"),
+        ("SKMS__DOMAIN__SKMS_URI", "SIP:a"),
+        ("SKMS__DOMAIN__USER_KEY_PERIOD", "month"),
+        ("SKMS__DOMAIN__USER_KEY_PERIOD", "0"),
+        ("SKMS__TLS__CRL_FILES", "[1]"),
+        ("SKMS__LISTEN__ADMIN", "0.0.0.0:0"),
+        ("SKMS__", "1"),
+        ("SKMS__DOMAIN", "1"),
+        ("SKMS____KEY", "1"),
+        ("SKMS__DOMAIN__", "1"),
+    ];
+    for (name, value) in cases {
+        let error = read(GOOD, &[("SKMS__ESCROW__ALLOW", "false"), (name, value)]).unwrap_err();
+        assert_eq!(error.place, Origin::Variable(name.into()), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load("no/such/file.toml".as_ref()).unwrap_err();
+    assert!(error.to_string().contains("no/such/file.toml"), "{error}");
+}

@@ -1,0 +1,270 @@
+//! Who may do what.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use mikey_sakke::identity::Uri;
+use mikey_sakke::km::{Failure, Identifier, Kind, Subject};
+use serde_json::{Value, json};
+use skm::policy::{Channel, Policy, PolicySettings, Refusal, Right, Role, Row, Standing};
+use skm::tls::{ClientCertificate, San};
+use skm::token::AccessToken;
+use support::{Issuer, claims, with};
+
+const FLEET: &str = "urn:example:fleet";
+const OTHER: &str = "urn:example:other";
+const IDENTITY: &str = "urn:mikey-sakke:identity-keys";
+const ALICE: &str = "sip:alice@example.org";
+const BOB: &str = "sip:bob@example.org";
+const SERVER: &str = "sip:server@example.org";
+
+fn identifier(text: &str) -> Identifier {
+    Identifier::new(text).unwrap()
+}
+
+fn certificate(name: &str) -> ClientCertificate {
+    use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, SanType};
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![SanType::URI(name.try_into().unwrap())];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    ClientCertificate::from_der(certificate.der()).unwrap()
+}
+
+fn row(name: &str, role: Role, services: &[&str]) -> Row {
+    Row {
+        san: San::parse(name).unwrap(),
+        client_id: identifier("client-1"),
+        uri: Some(Uri::parse(SERVER).unwrap()),
+        roles: vec![role],
+        services: services.iter().map(|service| identifier(service)).collect(),
+    }
+}
+
+/// A VAL server, a group manager and a provisioner, all for one service and with the same client.
+fn policy() -> Policy {
+    let settings = PolicySettings {
+        scope_km: "seal:key-management".into(),
+        scope_kp: "seal:key-provisioning".into(),
+        identity_service: identifier(IDENTITY),
+    };
+    let rows = vec![
+        row("urn:val", Role::ValServer, &[FLEET]),
+        row("urn:sgm", Role::GroupManager, &[FLEET]),
+        row("urn:provisioner", Role::Provisioner, &[FLEET, IDENTITY]),
+    ];
+    Policy::new(settings, rows).unwrap()
+}
+
+fn token(changes: &[(&str, Value)]) -> AccessToken {
+    let claims = changes.iter().fold(claims(), |claims, (name, value)| with(claims, name, value.clone()));
+    let issuer = Issuer::new();
+    issuer.verify(&issuer.es256(&claims)).unwrap()
+}
+
+/// A token of a server: without user and services.
+fn server_token(changes: &[(&str, Value)]) -> AccessToken {
+    let none = [("val_user_id", Value::Null), ("val_service_ids", Value::Null)];
+    token(&[&none, changes].concat())
+}
+
+fn read(token: &AccessToken, channel: Channel<'_>, service: &str, subject: (Kind, &str)) -> Result<Right, Refusal> {
+    let subject = Subject::new(subject.0, subject.1).unwrap();
+    policy().may_read(token, channel, &identifier(service), &subject, Standing::default())
+}
+
+const SERVICE: (Kind, &str) = (Kind::Service, "");
+
+#[test]
+fn a_client_in_a_ue_has_what_its_token_names() {
+    let token = token(&[]);
+    for subject in [SERVICE, (Kind::Client, "client-1"), (Kind::Device, "device-7"), (Kind::User, ALICE)] {
+        assert_eq!(read(&token, Channel::KmUu, FLEET, subject), Ok(Right::Own), "{subject:?}");
+    }
+}
+
+#[test]
+fn a_token_for_one_service_reads_no_other() {
+    for subject in [SERVICE, (Kind::Client, "client-1"), (Kind::Device, "device-7"), (Kind::User, ALICE)] {
+        for service in [OTHER, IDENTITY, "urn:example:flee", "urn:example:fleet2", "URN:example:fleet"] {
+            assert_eq!(read(&token(&[]), Channel::KmUu, service, subject), Err(Refusal::Service), "{service}");
+        }
+    }
+}
+
+#[test]
+fn a_token_without_services_reads_nothing_from_a_ue() {
+    for services in [Value::Null, json!([])] {
+        let token = token(&[("val_service_ids", services)]);
+        assert_eq!(read(&token, Channel::KmUu, FLEET, SERVICE), Err(Refusal::Service));
+    }
+}
+
+#[test]
+fn a_token_for_one_user_reads_no_other() {
+    let token = token(&[]);
+    for user in [BOB, "sip:alice@example.com", "tel:+15550100"] {
+        assert_eq!(read(&token, Channel::KmUu, FLEET, (Kind::User, user)), Err(Refusal::User), "{user}");
+    }
+    assert_eq!(read(&token, Channel::KmUu, FLEET, (Kind::Client, "client-2")), Err(Refusal::Client));
+    assert_eq!(read(&token, Channel::KmUu, FLEET, (Kind::Device, "client-1")), Err(Refusal::Device));
+    assert_eq!(read(&token, Channel::KmUu, FLEET, (Kind::Client, "device-7")), Err(Refusal::Client));
+}
+
+#[test]
+fn users_are_compared_octet_for_octet() {
+    for user in ["sip:Alice@example.org", "SIP:alice@example.org", "sip:%61lice@example.org", "sip:alice@EXAMPLE.org"] {
+        let token = token(&[("val_user_id", json!(user))]);
+        assert_eq!(read(&token, Channel::KmUu, FLEET, (Kind::User, ALICE)), Err(Refusal::User), "{user}");
+    }
+}
+
+#[test]
+fn a_token_without_user_reads_no_user() {
+    let token = token(&[("val_user_id", Value::Null), ("sub", json!(ALICE))]);
+    assert_eq!(read(&token, Channel::KmUu, FLEET, (Kind::User, ALICE)), Err(Refusal::User));
+}
+
+#[test]
+fn scope() {
+    for scope in ["seal:key-provisioning", "openid", "seal:key-management2", "SEAL:key-management"] {
+        let token = token(&[("scope", json!(scope))]);
+        assert_eq!(read(&token, Channel::KmUu, FLEET, SERVICE), Err(Refusal::Scope), "{scope}");
+    }
+}
+
+#[test]
+fn a_delegate_reads_the_keys_of_a_user_and_nothing_else() {
+    let delegate = Standing { blocked: false, delegate: true };
+    let decide = |service: &str, kind, value: &str| {
+        let subject = Subject::new(kind, value).unwrap();
+        policy().may_read(&token(&[]), Channel::KmUu, &identifier(service), &subject, delegate)
+    };
+    assert_eq!(decide(FLEET, Kind::User, BOB), Ok(Right::Delegate));
+    assert_eq!(decide(FLEET, Kind::User, ALICE), Ok(Right::Own));
+    assert_eq!(decide(OTHER, Kind::User, BOB), Err(Refusal::Service));
+    assert_eq!(decide(FLEET, Kind::Client, "client-2"), Err(Refusal::Client));
+    assert_eq!(decide(FLEET, Kind::Device, "device-8"), Err(Refusal::Device));
+}
+
+#[test]
+fn the_blocked_read_nothing() {
+    let blocked = Standing { blocked: true, delegate: true };
+    let subject = Subject::new(Kind::User, ALICE).unwrap();
+    let decision = policy().may_read(&token(&[]), Channel::KmUu, &identifier(FLEET), &subject, blocked);
+    assert_eq!(decision, Err(Refusal::Blocked));
+}
+
+#[test]
+fn a_val_server_has_the_services_of_its_row() {
+    let certificate = certificate("urn:val");
+    let channel = Channel::KmS(Some(&certificate));
+    let token = server_token(&[]);
+    assert_eq!(read(&token, channel, FLEET, SERVICE), Ok(Right::Own));
+    assert_eq!(read(&token, channel, FLEET, (Kind::User, SERVER)), Ok(Right::Own));
+    assert_eq!(read(&token, channel, OTHER, SERVICE), Err(Refusal::Service));
+    assert_eq!(read(&token, channel, IDENTITY, (Kind::User, SERVER)), Err(Refusal::Service));
+    assert_eq!(read(&token, channel, FLEET, (Kind::User, ALICE)), Err(Refusal::User));
+    assert_eq!(read(&token, Channel::KmUu, FLEET, SERVICE), Err(Refusal::Service), "the row is not for UEs");
+}
+
+#[test]
+fn a_row_does_not_widen_a_token() {
+    let certificate = certificate("urn:val");
+    let token = server_token(&[("val_service_ids", json!([OTHER]))]);
+    for service in [FLEET, OTHER] {
+        let decision = read(&token, Channel::KmS(Some(&certificate)), service, SERVICE);
+        assert_eq!(decision, Err(Refusal::Service), "{service}");
+    }
+}
+
+#[test]
+fn certificate_and_client_stand_in_one_row() {
+    let (val, unknown) = (certificate("urn:val"), certificate("urn:VAL"));
+    let other = server_token(&[("client_id", json!("client-2"))]);
+    assert_eq!(read(&other, Channel::KmS(Some(&val)), FLEET, SERVICE), Err(Refusal::NoRow));
+    assert_eq!(read(&server_token(&[]), Channel::KmS(Some(&unknown)), FLEET, SERVICE), Err(Refusal::NoRow));
+    assert_eq!(read(&server_token(&[]), Channel::KmS(None), FLEET, SERVICE), Err(Refusal::NoCertificate));
+    assert_eq!(read(&server_token(&[]), Channel::SealX1(None), FLEET, SERVICE), Err(Refusal::NoCertificate));
+}
+
+#[test]
+fn roles_keep_to_their_listeners() {
+    let [val, sgm, provisioner] = ["urn:val", "urn:sgm", "urn:provisioner"].map(certificate);
+    for (channel, name) in [
+        (Channel::KmS(Some(&sgm)), "sgm"),
+        (Channel::KmS(Some(&provisioner)), "provisioner"),
+        (Channel::SealX1(Some(&val)), "val"),
+        (Channel::SealX1(Some(&provisioner)), "provisioner"),
+    ] {
+        assert_eq!(read(&server_token(&[]), channel, FLEET, SERVICE), Err(Refusal::Role), "{name}");
+    }
+}
+
+#[test]
+fn a_group_manager_reads_its_own_identity_keys_alone() {
+    let certificate = certificate("urn:sgm");
+    let channel = Channel::SealX1(Some(&certificate));
+    assert_eq!(read(&server_token(&[]), channel, IDENTITY, (Kind::User, SERVER)), Ok(Right::Own));
+    assert_eq!(read(&server_token(&[]), channel, IDENTITY, (Kind::User, ALICE)), Err(Refusal::User));
+    assert_eq!(read(&server_token(&[]), channel, OTHER, (Kind::User, SERVER)), Err(Refusal::Service));
+}
+
+fn provision(token: &AccessToken, channel: Channel<'_>, service: &str) -> Result<(), Refusal> {
+    policy().may_provision(token, channel, &identifier(service))
+}
+
+#[test]
+fn provisioning_takes_certificate_scope_and_row() {
+    let [certificate, val, unknown] = ["urn:provisioner", "urn:val", "urn:unknown"].map(certificate);
+    let channel = Channel::KmS(Some(&certificate));
+    let scope = ("scope", json!("seal:key-provisioning"));
+    let token = server_token(std::slice::from_ref(&scope));
+    assert_eq!(provision(&token, channel, FLEET), Ok(()));
+    assert_eq!(provision(&server_token(&[]), channel, FLEET), Err(Refusal::Scope));
+    assert_eq!(provision(&token, Channel::KmS(None), FLEET), Err(Refusal::NoCertificate));
+    assert_eq!(provision(&token, Channel::KmS(Some(&unknown)), FLEET), Err(Refusal::NoRow));
+    assert_eq!(provision(&token, Channel::KmS(Some(&val)), FLEET), Err(Refusal::Role));
+    assert_eq!(provision(&token, channel, OTHER), Err(Refusal::Service));
+    assert_eq!(provision(&token, Channel::KmUu, FLEET), Err(Refusal::Channel));
+    assert_eq!(provision(&token, Channel::SealX1(Some(&certificate)), FLEET), Err(Refusal::Channel));
+    let other = server_token(&[scope.clone(), ("client_id", json!("client-2"))]);
+    assert_eq!(provision(&other, channel, FLEET), Err(Refusal::NoRow));
+    let narrow = server_token(&[scope, ("val_service_ids", json!([OTHER]))]);
+    assert_eq!(provision(&narrow, channel, FLEET), Err(Refusal::Service));
+}
+
+#[test]
+fn nothing_is_provisioned_for_identity_keys() {
+    let certificate = certificate("urn:provisioner");
+    let token = server_token(&[("scope", json!("seal:key-provisioning"))]);
+    assert_eq!(provision(&token, Channel::KmS(Some(&certificate)), IDENTITY), Err(Refusal::ReservedService));
+}
+
+#[test]
+fn the_user_of_an_answer() {
+    let certificate = certificate("urn:val");
+    let channel = Channel::KmS(Some(&certificate));
+    let answer =
+        |token: &AccessToken, channel, subject| policy().user_uri(token, channel, &subject).unwrap().to_string();
+    let service = Subject::Service;
+    assert_eq!(answer(&token(&[]), Channel::KmUu, Subject::new(Kind::User, BOB).unwrap()), BOB);
+    assert_eq!(answer(&token(&[]), channel, service.clone()), ALICE);
+    assert_eq!(answer(&server_token(&[]), channel, service.clone()), SERVER);
+    assert_eq!(answer(&server_token(&[]), Channel::KmUu, service), mikey_sakke::km::ANONYMOUS);
+}
+
+#[test]
+fn rows_do_not_contradict_each_other() {
+    let settings =
+        PolicySettings { scope_km: "a".into(), scope_kp: "b".into(), identity_service: identifier(IDENTITY) };
+    let rows = vec![row("urn:val", Role::ValServer, &[FLEET]), row("urn:val", Role::Provisioner, &[OTHER])];
+    assert!(Policy::new(settings, rows).is_err());
+}
+
+#[test]
+fn every_refusal_is_a_403_with_04() {
+    let failure = Failure::from(Refusal::User);
+    assert_eq!((failure.http_status(), failure.error_code().as_str()), (403, "04"));
+}
