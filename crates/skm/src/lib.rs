@@ -1,10 +1,18 @@
-//! The key management service of SEAL (3GPP TS 33.434): what a server, the SKM-S, keeps and decides.
+//! The key management service of SEAL (3GPP TS 33.434).
+//!
+//! With the feature `server`, which is on by default, the server: what an SKM-S keeps and decides.
 
+#[cfg(feature = "server")]
 pub mod audit;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
 pub mod limits;
+#[cfg(feature = "server")]
 pub mod policy;
 pub mod seal;
+#[cfg(feature = "server")]
 pub mod store;
 pub mod tls;
+#[cfg(feature = "server")]
 pub mod token;

@@ -140,6 +140,7 @@ pub(crate) fn mac(key: &[u8; KEY_OCTETS], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Whether this is the HMAC-SHA-256 over the parts, in constant time.
+#[cfg(feature = "server")]
 pub(crate) fn is_mac(key: &[u8; KEY_OCTETS], parts: &[&[u8]], expected: &[u8]) -> bool {
     fed(key, parts).verify_slice(expected).is_ok()
 }

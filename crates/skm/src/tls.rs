@@ -6,10 +6,18 @@
 //! one that is valid, not revoked, for client authentication, and with one name to be known by ([`San`]) does not get
 //! past the handshake.
 
+#[cfg(feature = "server")]
 mod client;
+#[cfg(feature = "server")]
 mod config;
+#[cfg(feature = "server")]
 mod listener;
+mod provider;
 
+#[cfg(feature = "server")]
 pub use client::{ClientCertificate, IdentityError, San};
-pub use config::{ClientAuth, MinVersion, Tls, TlsError, TlsSettings, provider};
+#[cfg(feature = "server")]
+pub use config::{ClientAuth, MinVersion, Tls, TlsError, TlsSettings};
+#[cfg(feature = "server")]
 pub use listener::{ListenerSettings, Peer, TlsListener};
+pub use provider::provider;

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls::{CipherSuite, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use super::client::Verifier;
+use super::provider;
 
 /// The lowest version that is offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,24 +118,6 @@ impl Tls {
     pub fn current(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// The algorithms of both ends: AES-GCM, under ECDHE in TLS 1.2.
-pub fn provider() -> Arc<CryptoProvider> {
-    let mut provider = aws_lc_rs::default_provider();
-    provider.cipher_suites.retain(|suite| {
-        use CipherSuite as Suite;
-        matches!(
-            suite.suite(),
-            Suite::TLS13_AES_128_GCM_SHA256
-                | Suite::TLS13_AES_256_GCM_SHA384
-                | Suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-                | Suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
-                | Suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
-                | Suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
-        )
-    });
-    Arc::new(provider)
 }
 
 fn server_config(settings: &TlsSettings, clients: ClientAuth) -> Result<ServerConfig, TlsError> {
