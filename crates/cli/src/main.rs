@@ -1,7 +1,6 @@
 //! The command line of `mikey-sakke`.
 
 mod commands;
-mod files;
 mod input;
 mod moment;
 mod profile;

@@ -9,9 +9,10 @@ use anyhow::anyhow;
 use mikey_sakke::Error;
 use mikey_sakke::error::Refusal;
 use mikey_sakke::imessage::{Initiators, Policy, Responder};
+use mikey_sakke_files as files;
 
+use crate::input;
 use crate::moment::Moment;
-use crate::{files, input};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

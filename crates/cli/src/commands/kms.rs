@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use getrandom::SysRng;
 use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
 use mikey_sakke::kms::Kms;
+use mikey_sakke_files::{self as files, Access};
 
-use crate::files::{self, Access};
 use crate::moment::Moment;
 
 #[derive(clap::Subcommand)]

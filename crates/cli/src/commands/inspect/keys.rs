@@ -14,9 +14,9 @@ use mikey_sakke::mikey::registry::{IdRole, PayloadType};
 use mikey_sakke::mikey::{Content, Message, Tolerances};
 use mikey_sakke::sakke::Ssv;
 use mikey_sakke::time::Timestamp;
+use mikey_sakke_files as files;
 
 use super::srtp::{self, Session};
-use crate::files;
 
 #[derive(clap::Args)]
 pub(super) struct KeyArguments {

@@ -1,0 +1,17 @@
+//! The files that pass between programs: JSON, with the names of the KMS documents of 3GPP TS 33.180, annex D, and
+//! octets in hexadecimal. Certificates and key sets may be those documents themselves, in XML.
+//!
+//! Errors name the file, and what in it is wrong.
+
+mod bundle;
+mod certificate;
+mod fields;
+mod file;
+mod key_set;
+mod master;
+
+pub use bundle::{read_bundle, write_bundle};
+pub use certificate::{certificate_document, read_certificate};
+pub use file::{Access, write};
+pub use key_set::{read_user_keys, write_key_set};
+pub use master::{read_kms, write_kms};
