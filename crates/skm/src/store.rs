@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::audit::{Chain, Entry, Event, Fault, Report};
 use crate::seal::{KEY_OCTETS, KeyError, OpenError, Place, RandomError, SALT_OCTETS, SealKey, Secret, random};
 
-pub use rows::{Change, Condition, Database, Delegate, Keyring, Replay, RowKey, SealedRow, Version};
+pub use rows::{Change, Condition, Database, Delegate, Keyring, Quota, Replay, RowKey, SealedRow, Version};
 
 /// The collection of records.
 const RECORDS: &str = "records";
@@ -219,16 +219,24 @@ impl Store {
     }
 
     /// Remembers a request that passed all checks before this one, and logs it: `key` is its
-    /// [`replay_key`](mikey_sakke::km::replay_key), kept until `expires`. A second one is not logged.
+    /// [`replay_key`](mikey_sakke::km::replay_key), kept until `expires`. With a quota it counts as an issue of keys as
+    /// well. Nothing but [`Replay::Fresh`] changes or logs anything.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; the request is then to be refused as well.
-    pub async fn accept(&self, key: &[u8; 32], expires: Timestamp, event: &Event) -> Result<Replay, StoreError> {
-        self.database.accept(key, expires, &self.chain, event).await
+    pub async fn accept(
+        &self,
+        key: &[u8; 32],
+        expires: Timestamp,
+        quota: Option<Quota<'_>>,
+        event: &Event,
+    ) -> Result<Replay, StoreError> {
+        self.database.accept(key, expires, quota, &self.chain, event).await
     }
 
-    /// Forgets a request whose answer failed in the server, and logs that, so that it may be sent again.
+    /// Forgets a request whose answer failed in the server, and logs that, so that it may be sent again. What was
+    /// counted against a quota stays counted.
     ///
     /// # Errors
     ///
@@ -254,15 +262,6 @@ impl Store {
     /// [`StoreError`].
     pub async fn hold(&self, until: Timestamp) -> Result<(), StoreError> {
         self.database.hold(until).await
-    }
-
-    /// Counts an issue of keys to a user for a period and logs it, unless there were `limit` already.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn count_issue(&self, user: &Uri, period: u64, limit: u32, event: &Event) -> Result<bool, StoreError> {
-        self.database.count_issue(user.as_str(), period, limit, &self.chain, event).await
     }
 
     /// Lets a principal have the keys of exactly this user until a time.

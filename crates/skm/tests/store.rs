@@ -17,7 +17,7 @@ use mikey_sakke::sakke::MasterSecret;
 use mikey_sakke::time::Timestamp;
 use skm::audit::{Action, Event, Fault, Outcome};
 use skm::seal::Secret;
-use skm::store::{Change, Condition, Delegate, DomainKeys, Replay, Store, StoreError, Version};
+use skm::store::{Change, Condition, Delegate, DomainKeys, Quota, Replay, Store, StoreError, Version};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
@@ -295,7 +295,7 @@ async fn of_64_equal_requests_one_is_fresh() {
     let stores = [Arc::new(open(&directory).await), Arc::new(open(&directory).await)];
     let accept = |n: usize| {
         let store = stores[n % 2].clone();
-        tokio::spawn(async move { store.accept(&[7; 32], at(NOW + 11), &event("race")).await.unwrap() })
+        tokio::spawn(async move { store.accept(&[7; 32], at(NOW + 11), None, &event("race")).await.unwrap() })
     };
     let tasks: Vec<_> = (0..64).map(accept).collect();
     let mut fresh = 0;
@@ -313,7 +313,7 @@ async fn of_64_equal_requests_one_is_fresh() {
 async fn a_request_is_remembered_until_it_expires() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory).await;
-    let accept = async |key| store.accept(&[key; 32], at(NOW + 11), &event("request")).await.unwrap();
+    let accept = async |key| store.accept(&[key; 32], at(NOW + 11), None, &event("request")).await.unwrap();
     store.hold(at(NOW + 1)).await.unwrap();
     assert_eq!(accept(1).await, Replay::Held);
     store.hold(at(NOW)).await.unwrap();
@@ -332,14 +332,18 @@ async fn a_request_is_remembered_until_it_expires() {
 async fn issues_are_counted_per_user_and_period() {
     let directory = TempDir::new().unwrap();
     let store = open(&directory).await;
-    let count =
-        async |user, period, limit| store.count_issue(&uri(user), period, limit, &event("issue")).await.unwrap();
-    assert!(!count("sip:alice@example.org", 5, 0).await);
-    assert!(count("sip:alice@example.org", 5, 2).await);
-    assert!(count("sip:alice@example.org", 5, 2).await);
-    assert!(!count("sip:alice@example.org", 5, 2).await);
-    assert!(count("sip:alice@example.org", 6, 2).await);
-    assert!(count("sip:bob@example.org", 5, 2).await);
+    let accept = async |key, user, period, limit| {
+        let quota = Quota { user: &uri(user), period, limit };
+        store.accept(&[key; 32], at(NOW + 11), Some(quota), &event("issue")).await.unwrap()
+    };
+    assert_eq!(accept(1, "sip:alice@example.org", 5, 0).await, Replay::OverQuota);
+    assert_eq!(accept(1, "sip:alice@example.org", 5, 2).await, Replay::Fresh);
+    assert_eq!(accept(1, "sip:alice@example.org", 5, 2).await, Replay::Replayed, "a replay does not count");
+    assert_eq!(accept(2, "sip:alice@example.org", 5, 2).await, Replay::Fresh);
+    assert_eq!(accept(3, "sip:alice@example.org", 5, 2).await, Replay::OverQuota);
+    assert_eq!(accept(3, "sip:alice@example.org", 6, 2).await, Replay::Fresh, "what is over the quota is forgotten");
+    assert_eq!(accept(4, "sip:bob@example.org", 5, 2).await, Replay::Fresh);
+    assert_eq!(accept(1, "sip:alice@example.org", 5, 2).await, Replay::Replayed, "a replay over the quota is one");
     assert_eq!(store.verify_audit().await.unwrap().entries, 4);
 }
 
@@ -471,7 +475,7 @@ async fn what_cannot_be_logged_is_not_done() {
     let store = logged(&directory).await;
     tamper(&directory, "UPDATE audit_heads SET sequence = 4").await;
     assert!(matches!(store.log(&event("next")).await, Err(StoreError::Audit(Fault::Head))));
-    assert!(matches!(store.accept(&[1; 32], at(NOW), &event("next")).await, Err(StoreError::Audit(Fault::Head))));
+    assert!(matches!(store.accept(&[1; 32], at(NOW), None, &event("next")).await, Err(StoreError::Audit(Fault::Head))));
     tamper(&directory, "UPDATE audit_heads SET sequence = 5").await;
-    assert_eq!(store.accept(&[1; 32], at(NOW), &event("next")).await.unwrap(), Replay::Fresh);
+    assert_eq!(store.accept(&[1; 32], at(NOW), None, &event("next")).await.unwrap(), Replay::Fresh);
 }

@@ -102,6 +102,19 @@ pub enum Replay {
     Replayed,
     /// The store cannot know, and does not accept any yet.
     Held,
+    /// It is new, and one more than the quota allows: nothing was changed, and nothing logged.
+    OverQuota,
+}
+
+/// How many key sets a user may be issued for a period.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota<'a> {
+    /// The user.
+    pub user: &'a Uri,
+    /// The number of the key period.
+    pub period: u64,
+    /// How many.
+    pub limit: u32,
 }
 
 /// A principal that may have the keys of a user.
@@ -185,11 +198,12 @@ pub trait Database: Send + Sync {
         event: &Event,
     ) -> Result<Change, StoreError>;
 
-    /// Inserts a replay key if it is new.
+    /// Inserts a replay key if it is new, and increments the counter of a quota that is not used up.
     async fn accept(
         &self,
         key: &[u8; 32],
         expires: Timestamp,
+        quota: Option<Quota<'_>>,
         chain: &Chain,
         event: &Event,
     ) -> Result<Replay, StoreError>;
@@ -199,16 +213,6 @@ pub trait Database: Send + Sync {
     async fn prune_replays(&self, now: Timestamp) -> Result<u64, StoreError>;
     /// Accepts nothing until then.
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError>;
-
-    /// Increments a counter that is below the limit.
-    async fn count_issue(
-        &self,
-        user: &str,
-        period: u64,
-        limit: u32,
-        chain: &Chain,
-        event: &Event,
-    ) -> Result<bool, StoreError>;
 
     /// Inserts or replaces a delegate.
     async fn add_delegate(&self, delegate: &Delegate, chain: &Chain, event: &Event) -> Result<(), StoreError>;

@@ -15,7 +15,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{SqlSafeStr, Sqlite as Driver, Transaction, query, query_as};
 
 use super::StoreError;
-use super::rows::{Change, Condition, Database, Delegate, Keyring, Replay, RowKey, SealedRow, Version};
+use super::rows::{Change, Condition, Database, Delegate, Keyring, Quota, Replay, RowKey, SealedRow, Version};
 use crate::audit::{Chain, Entry, Event, Head};
 use crate::seal::SALT_OCTETS;
 
@@ -227,6 +227,7 @@ impl Database for Sqlite {
         &self,
         key: &[u8; 32],
         expires: Timestamp,
+        quota: Option<Quota<'_>>,
         chain: &Chain,
         event: &Event,
     ) -> Result<Replay, StoreError> {
@@ -245,6 +246,20 @@ impl Database for Sqlite {
             .await?;
         if inserted.rows_affected() == 0 {
             return Ok(Replay::Replayed);
+        }
+        if let Some(Quota { user, period, limit }) = quota {
+            let counted = query(
+                "INSERT INTO issues (user, period, count) SELECT ?1, ?2, 1 WHERE ?3 > 0 \
+                 ON CONFLICT (user, period) DO UPDATE SET count = count + 1 WHERE count < ?3",
+            )
+            .bind(user.as_str())
+            .bind(period.cast_signed())
+            .bind(i64::from(limit))
+            .execute(&mut *change)
+            .await?;
+            if counted.rows_affected() == 0 {
+                return Ok(Replay::OverQuota);
+            }
         }
         commit(change, chain, event).await?;
         Ok(Replay::Fresh)
@@ -267,31 +282,6 @@ impl Database for Sqlite {
             .execute(&self.writer)
             .await?;
         Ok(())
-    }
-
-    async fn count_issue(
-        &self,
-        user: &str,
-        period: u64,
-        limit: u32,
-        chain: &Chain,
-        event: &Event,
-    ) -> Result<bool, StoreError> {
-        let mut change = self.begin().await?;
-        let counted = query(
-            "INSERT INTO issues (user, period, count) SELECT ?1, ?2, 1 WHERE ?3 > 0 \
-             ON CONFLICT (user, period) DO UPDATE SET count = count + 1 WHERE count < ?3",
-        )
-        .bind(user)
-        .bind(period.cast_signed())
-        .bind(i64::from(limit))
-        .execute(&mut *change)
-        .await?;
-        if counted.rows_affected() == 0 {
-            return Ok(false);
-        }
-        commit(change, chain, event).await?;
-        Ok(true)
     }
 
     async fn add_delegate(&self, delegate: &Delegate, chain: &Chain, event: &Event) -> Result<(), StoreError> {
