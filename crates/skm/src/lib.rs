@@ -12,6 +12,8 @@ pub mod limits;
 pub mod policy;
 pub mod seal;
 #[cfg(feature = "server")]
+pub mod service;
+#[cfg(feature = "server")]
 pub mod store;
 pub mod tls;
 #[cfg(feature = "server")]
