@@ -2,7 +2,7 @@
 //! profile them, without early data.
 //!
 //! A [`Tls`] is one such configuration, read from files and read again on demand; a [`TlsListener`] accepts connections
-//! with it, and hands the [`Peer`] of each to the handlers. Where client certificates are demanded, a client without
+//! with it, whose [`Peer`] is known after the handshake. Where client certificates are demanded, a client without
 //! one that is valid, not revoked, for client authentication, and with one name to be known by ([`San`]) does not get
 //! past the handshake.
 
@@ -19,5 +19,7 @@ pub use client::{ClientCertificate, IdentityError, San};
 #[cfg(feature = "server")]
 pub use config::{ClientAuth, MinVersion, Tls, TlsError, TlsSettings};
 #[cfg(feature = "server")]
-pub use listener::{ListenerSettings, Peer, TlsListener};
+pub use listener::{HandshakeError, ListenerSettings, Peer, TlsListener};
+#[cfg(feature = "server")]
+pub(crate) use listener::{Place, Places, accept_tcp};
 pub use provider::provider;

@@ -221,8 +221,14 @@ section! {
         idle_seconds: u32 = 60,
         /// Streams of a connection of HTTP/2: 100.
         http2_streams: u32 = 100,
-        /// Handshakes of an address at a time: 16.
-        handshakes_per_address: u32 = 16,
+        /// Connections of a listener at a time: 4096.
+        max_connections: u32 = 4096,
+        /// Connections of a listener from one address at a time: 1024.
+        connections_per_address: u32 = 1024,
+        /// Handshakes of an address at a time: 64.
+        handshakes_per_address: u32 = 64,
+        /// Handshakes of an address in a second, and twice as many at once: 100.
+        handshakes_per_second: u32 = 100,
         /// Requests of a principal in a second: 10.
         requests_per_second: u32 = 10,
         /// Requests of a principal at once: 20.
@@ -285,7 +291,10 @@ impl Config {
             body_seconds,
             idle_seconds,
             http2_streams,
+            max_connections,
+            connections_per_address,
             handshakes_per_address,
+            handshakes_per_second,
             requests_per_second,
             request_burst,
             issues_per_period,
@@ -297,7 +306,10 @@ impl Config {
             ("limits.body_seconds", body_seconds),
             ("limits.idle_seconds", idle_seconds),
             ("limits.http2_streams", http2_streams),
+            ("limits.max_connections", max_connections),
+            ("limits.connections_per_address", connections_per_address),
             ("limits.handshakes_per_address", handshakes_per_address),
+            ("limits.handshakes_per_second", handshakes_per_second),
             ("limits.requests_per_second", requests_per_second),
             ("limits.request_burst", request_burst),
             ("limits.issues_per_period", issues_per_period),

@@ -1,12 +1,11 @@
-//! A listener for [`axum::serve`] that does the handshakes.
+//! A listener that does the handshakes.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -19,28 +18,35 @@ use crate::limits::{Limiter, Rate};
 /// How long to wait after the system refused to accept, for want of file descriptors for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// Connections that are ready and not taken yet.
-const READY_QUEUE: usize = 64;
+/// Handshakes that are done, or failed, and not taken yet.
+const DONE_QUEUE: usize = 64;
 
-/// What a listener lets in.
+/// What a listener lets in. An address is here one of IPv4, or an IPv6 network of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenerSettings {
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
     /// The handshakes at one time; further connections wait.
     pub max_handshakes: usize,
-    /// The handshakes of one address, or of one IPv6 network of 64 bits; further connections are closed.
-    pub per_address: Rate,
+    /// The handshakes of an address at one time; further connections are closed.
+    pub handshakes_per_address: u32,
+    /// How often an address may begin a handshake; further connections are closed.
+    pub rate_per_address: Rate,
 }
 
 impl Default for ListenerSettings {
     fn default() -> Self {
-        let per_address = Rate { per_second: 20, burst: 40 };
-        Self { handshake_timeout: Duration::from_secs(10), max_handshakes: 512, per_address }
+        let rate_per_address = Rate { per_second: 100, burst: 200 };
+        Self {
+            handshake_timeout: Duration::from_secs(10),
+            max_handshakes: 512,
+            handshakes_per_address: 64,
+            rate_per_address,
+        }
     }
 }
 
-/// Who is at the other end of a connection, for handlers: `ConnectInfo<Peer>`.
+/// Who is at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The address that the connection comes from.
@@ -59,17 +65,28 @@ impl Peer {
     }
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        Self::of(stream.io(), *stream.remote_addr())
-    }
+/// Why a connection came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// The address has too many handshakes.
+    #[error("too many handshakes of this address")]
+    OverLimit,
+    /// The handshake took too long.
+    #[error("the handshake took too long")]
+    Timeout,
+    /// The handshake failed.
+    #[error("the handshake failed: {0}")]
+    Failed(#[from] io::Error),
 }
+
+/// A connection with the address that it comes from.
+type Handshake = (SocketAddr, Result<TlsStream<TcpStream>, HandshakeError>);
 
 /// Accepts TLS connections. A handshake that is slow holds up no other.
 #[derive(Debug)]
 pub struct TlsListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    done: mpsc::Receiver<Handshake>,
     task: JoinHandle<()>,
 }
 
@@ -82,14 +99,23 @@ impl TlsListener {
     pub async fn bind(address: SocketAddr, tls: Arc<Tls>, settings: ListenerSettings) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let (sender, ready) = mpsc::channel(READY_QUEUE);
+        let (sender, done) = mpsc::channel(DONE_QUEUE);
         let task = tokio::spawn(accept_all(listener, tls, settings, sender));
-        Ok(Self { address, ready, task })
+        Ok(Self { address, done, task })
     }
 
     /// The address listened on.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The next connection, or why there is none. It may be dropped before it is done.
+    pub async fn accept(&mut self) -> Handshake {
+        match self.done.recv().await {
+            Some(handshake) => handshake,
+            // The accepting task ends with the listener alone.
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -99,64 +125,93 @@ impl Drop for TlsListener {
     }
 }
 
-impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.ready.recv().await {
-            Some(connection) => connection,
-            // The accepting task ends with the listener alone.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-}
-
-async fn accept_all(
-    listener: TcpListener,
-    tls: Arc<Tls>,
-    settings: ListenerSettings,
-    ready: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
-) {
+async fn accept_all(listener: TcpListener, tls: Arc<Tls>, settings: ListenerSettings, done: mpsc::Sender<Handshake>) {
     let start = Instant::now();
-    let addresses = Limiter::new(settings.per_address);
+    let rates = Limiter::new(settings.rate_per_address);
+    let places = Arc::new(Places::new(settings.handshakes_per_address));
     let handshakes = Arc::new(Semaphore::new(settings.max_handshakes));
     while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
-        let (stream, address) = match listener.accept().await {
+        let (stream, address) = match accept_tcp(&listener).await {
             Ok(connection) => connection,
-            Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        if addresses.admit(&network(address.ip()), start.elapsed()).is_err() {
-            tracing::debug!(%address, "too many handshakes");
+        let place = places.take(address.ip()).filter(|_| rates.admit(&network(address.ip()), start.elapsed()).is_ok());
+        let Some(place) = place else {
+            // Whether anybody hears of it must not hold up the others.
+            let _ = done.try_send((address, Err(HandshakeError::OverLimit)));
             continue;
-        }
-        let (acceptor, ready) = (TlsAcceptor::from(tls.current()), ready.clone());
+        };
+        let (acceptor, done) = (TlsAcceptor::from(tls.current()), done.clone());
         tokio::spawn(async move {
-            match tokio::time::timeout(settings.handshake_timeout, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    // It fails if the listener is gone, and the connection goes with it.
-                    let _ = ready.send((stream, address)).await;
-                }
-                Ok(Err(error)) => tracing::debug!(%address, %error, "the handshake failed"),
-                Err(_) => tracing::debug!(%address, "the handshake took too long"),
-            }
+            let handshake = match tokio::time::timeout(settings.handshake_timeout, acceptor.accept(stream)).await {
+                Ok(result) => result.map_err(HandshakeError::Failed),
+                Err(_) => Err(HandshakeError::Timeout),
+            };
+            drop(place);
+            // It fails if the listener is gone, and the connection goes with it.
+            let _ = done.send((address, handshake)).await;
             drop(permit);
         });
     }
 }
 
-fn is_of_one_connection(error: &io::Error) -> bool {
+/// The next TCP connection; one that is gone before it is accepted is passed over.
+/// Errors are those of the system that are not of one connection.
+pub(crate) async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    loop {
+        match listener.accept().await {
+            Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Places of each address, so many at a time.
+#[derive(Debug)]
+pub(crate) struct Places {
+    limit: u32,
+    taken: Mutex<HashMap<IpAddr, u32>>,
+}
+
+/// A place that is free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Arc<Places>,
+    network: IpAddr,
+}
+
+impl Places {
+    /// So many places for each address.
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { limit, taken: Mutex::default() }
+    }
+
+    /// Takes a place for an address, if there is one left.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let network = network(address);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.get(&network).copied().unwrap_or_default();
+        if count >= self.limit {
+            return None;
+        }
+        taken.insert(network, count + 1);
+        Some(Place { places: Arc::clone(self), network })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.network) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(taken.remove(&self.network)),
+        }
+    }
 }
 
 /// What counts as one address: an IPv6 host chooses the last 64 bits as it likes.
@@ -164,5 +219,34 @@ fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_an_address_are_limited_and_come_back() {
+        let places = Arc::new(Places::new(2));
+        let [one, two]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());
+        let first = places.take(one);
+        let _second = places.take(one);
+        assert!(first.is_some() && places.take(one).is_none());
+        assert!(places.take(two).is_some(), "another address");
+        drop(first);
+        assert!(places.take(one).is_some());
+        assert_eq!(places.taken.lock().unwrap().len(), 1, "what is free is forgotten");
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_address() {
+        let places = Arc::new(Places::new(1));
+        let take = |address: &str| places.take(address.parse().unwrap());
+        let _place = take("2001:db8::1");
+        assert!(take("2001:db8::ffff:1").is_none());
+        let _mapped = take("::ffff:192.0.2.1");
+        assert!(take("192.0.2.1").is_none());
+        assert!(take("2001:db8:0:1::1").is_some());
     }
 }
