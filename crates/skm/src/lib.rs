@@ -18,3 +18,5 @@ pub mod store;
 pub mod tls;
 #[cfg(feature = "server")]
 pub mod token;
+#[cfg(feature = "server")]
+pub mod trial;
