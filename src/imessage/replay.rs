@@ -25,6 +25,11 @@ impl ReplayCache {
         Self { window, capacity, accepted: BTreeSet::new(), horizon: None }
     }
 
+    /// The same with what an earlier cache holds in place of what is here.
+    pub(super) fn after(self, earlier: Self) -> Self {
+        Self { accepted: earlier.accepted, horizon: earlier.horizon, ..self }
+    }
+
     /// Takes into account that entries may have been lost at an instant: whatever was acceptable by then may have
     /// been accepted.
     pub(super) fn forget_before(&mut self, lost_at: Timestamp) {
@@ -112,6 +117,17 @@ mod tests {
         cache.insert(at(100), [1; 32], at(100)).unwrap();
         cache.insert(at(200), [2; 32], at(200)).unwrap();
         assert_eq!(cache.insert(at(100), [1; 32], at(100)), Err(Refusal::ReplayUnknown));
+    }
+
+    #[test]
+    fn a_later_cache_goes_on_where_an_earlier_one_ended_with_a_window_of_its_own() {
+        let mut earlier = ReplayCache::new(WINDOW, 10);
+        earlier.insert(at(100), [1; 32], at(100)).unwrap();
+        earlier.insert(at(200), [2; 32], at(200)).unwrap();
+        let later = ReplayCache::new(20 * WINDOW, 10).after(earlier);
+        assert_eq!(later.check(at(200), &[2; 32], at(200)), Err(Refusal::Replay));
+        assert_eq!(later.check(at(100), &[1; 32], at(200)), Err(Refusal::ReplayUnknown));
+        assert_eq!(later.check(at(200), &[3; 32], at(200)), Ok(()));
     }
 
     #[test]

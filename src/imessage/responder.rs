@@ -45,6 +45,13 @@ impl Responder {
         self.replay.forget_before(now);
     }
 
+    /// The same with the memory of an earlier responder of this user, whose place it takes: what that one has accepted is
+    /// not accepted again.
+    #[must_use]
+    pub fn remembering(self, earlier: Self) -> Self {
+        Self { replay: self.replay.after(earlier.replay), ..self }
+    }
+
     /// Adds the keys of the same user for another key period.
     pub fn add_keys(&mut self, keys: Arc<UserKeys>) {
         self.keys.push(keys);

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "server")]
 pub mod audit;
+pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
