@@ -1,0 +1,158 @@
+//! What a connection does, and when it has been waited for long enough.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Requests that a client may take back before they are answered; with one more its connection ends. Each of them costs
+/// the server work, and the client none (CVE-2023-44487).
+const MAX_ABANDONED: u32 = 100;
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For the first request, and for the rest of a header that has begun.
+    pub(super) header: Duration,
+    /// For the next request.
+    pub(super) idle: Duration,
+}
+
+/// What one connection does. The time that the server takes to answer does not count.
+#[derive(Debug)]
+pub(super) struct Activity {
+    patience: Patience,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    in_flight: u32,
+    abandoned: u32,
+    awaited: Awaited,
+}
+
+/// What is waited for, and since when.
+#[derive(Clone, Copy, Debug)]
+enum Awaited {
+    Header(Instant),
+    Request(Instant),
+}
+
+impl Activity {
+    /// A connection that begins now.
+    pub(super) fn new(patience: Patience, now: Instant) -> Arc<Self> {
+        let state = State { in_flight: 0, abandoned: 0, awaited: Awaited::Header(now) };
+        Arc::new(Self { patience, state: Mutex::new(state) })
+    }
+
+    /// A request has come in.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        self.lock().in_flight += 1;
+        InFlight { activity: Arc::clone(self), is_answered: false }
+    }
+
+    /// Octets have come in, over HTTP/1: with no request in flight they begin the next one.
+    pub(super) fn receive(&self, now: Instant) {
+        let mut state = self.lock();
+        if state.in_flight == 0 && matches!(state.awaited, Awaited::Request(_)) {
+            state.awaited = Awaited::Header(now);
+        }
+    }
+
+    /// When the connection ends unless something happens; none while a request is in flight.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let state = self.lock();
+        if state.abandoned > MAX_ABANDONED {
+            return Some(now);
+        }
+        if state.in_flight > 0 {
+            return None;
+        }
+        Some(match state.awaited {
+            Awaited::Header(since) => since + self.patience.header,
+            Awaited::Request(since) => since + self.patience.idle,
+        })
+    }
+
+    fn end(&self, is_answered: bool, now: Instant) {
+        let mut state = self.lock();
+        state.in_flight -= 1;
+        state.abandoned += u32::from(!is_answered);
+        state.awaited = Awaited::Request(now);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that is not answered yet. If it is dropped before, the client has taken it back.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    is_answered: bool,
+}
+
+impl InFlight {
+    /// The request is answered.
+    pub(super) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.activity.end(self.is_answered, Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Duration = Duration::from_secs(1000);
+    const IDLE: Duration = Duration::from_secs(6000);
+
+    fn begun() -> (Arc<Activity>, Instant) {
+        let now = Instant::now();
+        (Activity::new(Patience { header: HEADER, idle: IDLE }, now), now)
+    }
+
+    #[test]
+    fn the_first_header_is_waited_for_from_the_beginning() {
+        let (activity, start) = begun();
+        activity.receive(start + HEADER / 2);
+        assert_eq!(activity.deadline(start), Some(start + HEADER), "what comes in does not prolong it");
+    }
+
+    #[test]
+    fn a_request_in_flight_has_no_deadline() {
+        let (activity, start) = begun();
+        let [first, second] = [activity.begin(), activity.begin()];
+        assert_eq!(activity.deadline(start), None);
+        first.answered();
+        assert_eq!(activity.deadline(start), None);
+        second.answered();
+        assert!(activity.deadline(start).is_some_and(|at| at >= start + IDLE));
+    }
+
+    #[test]
+    fn a_header_that_begins_ends_the_idle_time() {
+        let (activity, start) = begun();
+        activity.begin().answered();
+        let begin = start + IDLE / 2;
+        activity.receive(begin);
+        activity.receive(begin + HEADER / 2);
+        assert_eq!(activity.deadline(start), Some(begin + HEADER));
+    }
+
+    #[test]
+    fn who_takes_back_too_many_requests_is_cut_off() {
+        let (activity, start) = begun();
+        (0..MAX_ABANDONED).for_each(|_| drop(activity.begin()));
+        assert_ne!(activity.deadline(start), Some(start));
+        drop(activity.begin());
+        assert_eq!(activity.deadline(start), Some(start));
+        let _other = activity.begin();
+        assert_eq!(activity.deadline(start), Some(start), "whatever else is in flight");
+    }
+}

@@ -1,0 +1,61 @@
+//! The listener for health and metrics: plain HTTP, on loopback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+
+use super::answer;
+use crate::metrics::Metrics;
+use crate::service::{Problem, Service};
+
+/// How long the service may take to say that it is ready.
+const READY_TIME: Duration = Duration::from_secs(2);
+
+/// The media type of [`Metrics::encode`].
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone)]
+struct Admin {
+    service: Arc<Service>,
+    metrics: Arc<Metrics>,
+}
+
+pub(super) fn router(service: Arc<Service>, metrics: Arc<Metrics>) -> Router {
+    Router::new()
+        .route("/healthz", get(StatusCode::OK))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(encode))
+        .fallback(answer::not_found)
+        .method_not_allowed_fallback(answer::not_allowed)
+        .layer(map_response(no_store))
+        .with_state(Admin { service, metrics })
+}
+
+async fn ready(State(admin): State<Admin>) -> Result<StatusCode, Problem> {
+    let not_ready = |what: &str| Problem::new(503, "Service Unavailable", "NOT_READY", what);
+    match tokio::time::timeout(READY_TIME, admin.service.is_ready()).await {
+        Ok(Ok(())) => Ok(StatusCode::OK),
+        Ok(Err(reason)) => {
+            tracing::warn!(%reason, "not ready");
+            Err(not_ready(&reason.to_string()))
+        }
+        Err(_) => Err(not_ready("the store takes too long")),
+    }
+}
+
+async fn encode(State(admin): State<Admin>) -> Result<Response, Problem> {
+    let text = admin.metrics.encode().map_err(|_| answer::failed())?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS))], text).into_response())
+}
+
+async fn no_store(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
