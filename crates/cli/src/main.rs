@@ -2,7 +2,6 @@
 
 mod commands;
 mod input;
-mod moment;
 mod profile;
 mod threads;
 

@@ -3,8 +3,7 @@
 use clap::ValueEnum;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::imessage::{KeyProperties, Profile, Purpose};
-
-use crate::moment::Moment;
+use mikey_sakke_files::Moment;
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Service {

@@ -1,5 +1,7 @@
-//! The files that pass between programs: JSON, with the names of the KMS documents of 3GPP TS 33.180, annex D, and
-//! octets in hexadecimal. Certificates and key sets may be those documents themselves, in XML.
+//! What the programs share: the files that pass between them, and how instants are written.
+//!
+//! Files are JSON, with the names of the KMS documents of 3GPP TS 33.180, annex D, and octets in hexadecimal.
+//! Certificates and key sets may be those documents themselves, in XML.
 //!
 //! Errors name the file, and what in it is wrong.
 
@@ -9,9 +11,11 @@ mod fields;
 mod file;
 mod key_set;
 mod master;
+mod moment;
 
 pub use bundle::{read_bundle, write_bundle};
 pub use certificate::{certificate_document, read_certificate};
 pub use file::{Access, write};
 pub use key_set::{read_user_keys, write_key_set};
 pub use master::{read_kms, write_kms};
+pub use moment::Moment;

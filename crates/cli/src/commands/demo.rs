@@ -12,11 +12,11 @@ use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::imessage::{DistributedKey, Initiator, KeyBundle, Policy, Profile, Purpose, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::time::Timestamp;
+use mikey_sakke_files::Moment;
 use rayon::ThreadPool;
 use rayon::iter::ParallelIterator;
 
 use super::inspect;
-use crate::moment::Moment;
 use crate::threads::Threads;
 
 #[derive(clap::Args)]

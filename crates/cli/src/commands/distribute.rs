@@ -11,11 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use getrandom::SysRng;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::imessage::{Initiator, KeyBundle, Recipient};
-use mikey_sakke_files as files;
+use mikey_sakke_files::{self as files, Moment};
 use rayon::iter::ParallelIterator;
 
 use crate::input;
-use crate::moment::Moment;
 use crate::profile::ProfileArguments;
 use crate::threads::Threads;
 

@@ -9,10 +9,9 @@ use anyhow::anyhow;
 use mikey_sakke::Error;
 use mikey_sakke::error::Refusal;
 use mikey_sakke::imessage::{Initiators, Policy, Responder};
-use mikey_sakke_files as files;
+use mikey_sakke_files::{self as files, Moment};
 
 use crate::input;
-use crate::moment::Moment;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

@@ -6,9 +6,7 @@ use std::process::ExitCode;
 use getrandom::SysRng;
 use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
 use mikey_sakke::kms::Kms;
-use mikey_sakke_files::{self as files, Access};
-
-use crate::moment::Moment;
+use mikey_sakke_files::{self as files, Access, Moment};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {

@@ -2,13 +2,13 @@
 
 use mikey_sakke::imessage::{KeyProperties, SkId};
 use mikey_sakke::time::Timestamp;
+use mikey_sakke_files::Moment;
 use serde_json::{Map, Value as Json, json};
 use zeroize::Zeroizing;
 
 use super::keys::{Key, Opening};
 use super::srtp::Session;
 use super::text::INDENT;
-use crate::moment::Moment;
 
 pub(super) fn print(opening: &Opening) {
     println!("  Opened at the time of the message, {}, without a replay cache.", Moment(opening.at));

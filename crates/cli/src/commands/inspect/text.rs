@@ -2,8 +2,7 @@
 
 use mikey_sakke::mikey::{Field, Inspection, Value};
 use mikey_sakke::time::Timestamp;
-
-use crate::moment::Moment;
+use mikey_sakke_files::Moment;
 
 /// Columns in front of the fields of a part.
 pub(super) const INDENT: usize = 9;

@@ -1,4 +1,4 @@
-//! Instants on the command line.
+//! Instants, as people write and read them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,12 +8,16 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// An instant, written as in RFC 3339 (`2026-11-21T08:30:00Z`).
-#[derive(Clone, Copy)]
-pub(crate) struct Moment(pub(crate) Timestamp);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(pub Timestamp);
 
 impl Moment {
     /// The instant given, or else the present one.
-    pub(crate) fn or_now(given: Option<Self>) -> anyhow::Result<Timestamp> {
+    ///
+    /// # Errors
+    ///
+    /// The clock stands before 1970 or after 9999.
+    pub fn or_now(given: Option<Self>) -> anyhow::Result<Timestamp> {
         match given {
             Some(moment) => Ok(moment.0),
             None => Ok(Timestamp::now()?),
