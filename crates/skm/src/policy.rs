@@ -3,52 +3,60 @@
 //! A client in a UE has what its token names: the services that it lists, and of each the material of the service, of
 //! the token's client, of the token's subject as a device, and of the token's user. A server shows a certificate as
 //! well; the token's client and the certificate's name stand in one row of the policy, which gives it roles and
-//! services. A row widens nothing that a token narrows. The keys of another user are read by a delegate alone.
+//! services. A row widens nothing that a token narrows. The keys of another user are read by a delegate alone, and those
+//! of a group manager, which may distribute keys to groups, by itself alone.
 //!
 //! Names are compared octet for octet. Whether a record exists plays no part.
 
-use mikey_sakke::identity::Uri;
-use mikey_sakke::km::{ANONYMOUS, Failure, Identifier, Subject};
+use std::collections::BTreeSet;
 
+use mikey_sakke::identity::Uri;
+use mikey_sakke::km::{Failure, Identifier, Subject};
+use serde::Deserialize;
+
+use crate::config::read;
 use crate::tls::{ClientCertificate, San};
 use crate::token::AccessToken;
 
 /// What a server may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub enum Role {
     /// `sgm`: a group management server, on SEAL-X1; it reads identity keys under its own URI.
+    #[serde(rename = "sgm")]
     GroupManager,
     /// `val`: a VAL server, on KM-S.
+    #[serde(rename = "val")]
     ValServer,
     /// `provisioner`: it stores records, on KM-S.
+    #[serde(rename = "provisioner")]
     Provisioner,
 }
 
-impl Role {
-    /// The role of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "sgm" => Self::GroupManager,
-            "val" => Self::ValServer,
-            "provisioner" => Self::Provisioner,
-            _ => return None,
-        })
-    }
-}
-
-/// What one server may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// `[[policy]]`: what one server may do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Row {
     /// The name in its certificate.
+    #[serde(deserialize_with = "read::san")]
     pub san: San,
     /// The client in its tokens.
+    #[serde(deserialize_with = "read::identifier")]
     pub client_id: Identifier,
     /// Its own URI, if it has one.
+    #[serde(default, deserialize_with = "read::optional_uri")]
     pub uri: Option<Uri>,
     /// What it is.
+    #[serde(default)]
     pub roles: Vec<Role>,
     /// The services that it is for.
+    #[serde(default, deserialize_with = "read::identifiers")]
     pub services: Vec<Identifier>,
+}
+
+impl Row {
+    fn is_group_manager(&self) -> bool {
+        self.roles.contains(&Role::GroupManager)
+    }
 }
 
 /// The names that the policy depends on.
@@ -73,10 +81,20 @@ pub enum Channel<'a> {
     SealX1(Option<&'a ClientCertificate>),
 }
 
+impl<'a> Channel<'a> {
+    /// The certificate.
+    pub const fn certificate(self) -> Option<&'a ClientCertificate> {
+        match self {
+            Self::KmUu => None,
+            Self::KmS(certificate) | Self::SealX1(certificate) => certificate,
+        }
+    }
+}
+
 /// What the store says about a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The user of the token, or the one whose keys are asked for, is blocked.
+    /// One of those [`concerned`](Policy::concerned) is blocked.
     pub blocked: bool,
     /// The principal is a delegate for exactly this user, and still is now.
     pub delegate: bool,
@@ -125,6 +143,9 @@ pub enum Refusal {
     /// It is for another device than the subject of the token.
     #[error("the device is another one")]
     Device,
+    /// It is for the identity keys of a group manager, which has them by its row, on SEAL-X1.
+    #[error("the keys of a group manager are for itself alone")]
+    GroupManager,
     /// It is for another user.
     #[error("the user is another one")]
     User,
@@ -203,6 +224,14 @@ impl Policy {
             Subject::Client(_) => Err(Refusal::Client),
             Subject::Device(device) if device == token.subject() => Ok(Right::Own),
             Subject::Device(_) => Err(Refusal::Device),
+            Subject::User(user) if *service == self.settings.identity_service && self.is_group_manager(user) => {
+                let is_itself = row.and_then(|row| row.uri.as_ref()) == Some(user);
+                if is_itself && matches!(channel, Channel::SealX1(_)) {
+                    Ok(Right::Own)
+                } else {
+                    Err(Refusal::GroupManager)
+                }
+            }
             Subject::User(user) if is_own(user, token, row) => Ok(Right::Own),
             Subject::User(_) if standing.delegate => Ok(Right::Delegate),
             Subject::User(_) => Err(Refusal::User),
@@ -231,17 +260,49 @@ impl Policy {
         if is_for_service(token, Some(row), service, false) { Ok(()) } else { Err(Refusal::Service) }
     }
 
-    /// UserUri of the answer: the user that is asked for, else that of the token, else that of the row, else nobody.
-    pub fn user_uri(&self, token: &AccessToken, channel: Channel<'_>, subject: &Subject) -> Option<Uri> {
-        let of_token = || token.user().and_then(|user| Uri::parse(user.as_str()).ok());
-        let of_row = || {
-            let (Channel::KmS(certificate) | Channel::SealX1(certificate)) = channel else { return None };
-            self.find(token, certificate?).and_then(|row| row.uri.clone())
-        };
-        match subject {
-            Subject::User(user) => Some(user.clone()),
-            _ => of_token().or_else(of_row).or_else(|| Uri::parse(ANONYMOUS).ok()),
+    /// Whether what the server publishes of its domain may be read: with the scope, and a row where certificates are
+    /// demanded.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    pub fn may_read_domain(&self, token: &AccessToken, channel: Channel<'_>, blocked: bool) -> Result<(), Refusal> {
+        if !token.has_scope(&self.settings.scope_km) {
+            return Err(Refusal::Scope);
         }
+        if let Channel::KmS(certificate) | Channel::SealX1(certificate) = channel {
+            let certificate = certificate.ok_or(Refusal::NoCertificate)?;
+            self.find(token, certificate).ok_or(Refusal::NoRow)?;
+        }
+        if blocked { Err(Refusal::Blocked) } else { Ok(()) }
+    }
+
+    /// UserUri of the answer: the user that is asked for, else that of the token, else that of the row, if any.
+    pub fn user_uri(&self, token: &AccessToken, channel: Channel<'_>, subject: &Subject) -> Option<Uri> {
+        self.concerned(token, channel, subject).into_iter().next()
+    }
+
+    /// Whom a request concerns, any of whom may be blocked: the user that is asked for, that of the token, and that of
+    /// the row.
+    pub fn concerned(&self, token: &AccessToken, channel: Channel<'_>, subject: &Subject) -> Vec<Uri> {
+        let asked = if let Subject::User(user) = subject { Some(user.clone()) } else { None };
+        let of_token = token.user().and_then(|user| Uri::parse(user.as_str()).ok());
+        let of_row = channel.certificate().and_then(|certificate| self.find(token, certificate)?.uri.clone());
+        [asked, of_token, of_row].into_iter().flatten().collect()
+    }
+
+    /// The service under which identity keys are read.
+    pub const fn identity_service(&self) -> &Identifier {
+        &self.settings.identity_service
+    }
+
+    /// groupManagers of the domain: those who may distribute keys to groups.
+    pub fn group_managers(&self) -> BTreeSet<Uri> {
+        self.rows.iter().filter(|row| row.is_group_manager()).filter_map(|row| row.uri.clone()).collect()
+    }
+
+    fn is_group_manager(&self, user: &Uri) -> bool {
+        self.rows.iter().any(|row| row.is_group_manager() && row.uri.as_ref() == Some(user))
     }
 
     fn find(&self, token: &AccessToken, certificate: &ClientCertificate) -> Option<&Row> {
@@ -253,6 +314,20 @@ impl Policy {
         let certificate = certificate.ok_or(Refusal::NoCertificate)?;
         let row = self.find(token, certificate).ok_or(Refusal::NoRow)?;
         if row.roles.contains(&role) { Ok(row) } else { Err(Refusal::Role) }
+    }
+}
+
+/// Who makes a request, as the audit log names it: the name in its certificate; without one the token's user, else its
+/// subject.
+pub fn principal<'a>(token: &'a AccessToken, channel: Channel<'a>) -> &'a str {
+    delegate(token, channel).unwrap_or_else(|| token.subject().as_str())
+}
+
+/// Who makes a request, as a delegate is named: by its certificate, or without one by the token's user.
+pub fn delegate<'a>(token: &'a AccessToken, channel: Channel<'a>) -> Option<&'a str> {
+    match channel.certificate() {
+        Some(certificate) => Some(certificate.san().as_str()),
+        None => token.user().map(Identifier::as_str),
     }
 }
 

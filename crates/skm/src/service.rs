@@ -1,25 +1,70 @@
 //! What the server decides about each request, without HTTP.
 //!
-//! A [`Service`] is asked by the listeners: each route is a method, that takes what came in and returns what to answer.
-//! The checks stand in one order: the token, what a principal may ask for in a time, the body, the policy, replay, and
-//! only then whether there is what is asked for.
+//! A [`Service`] is asked by the listeners: each route is a method, which takes what came in and returns what to answer.
+//! The checks stand in one order: the token, how often its principal comes, the body, the policy, whether the request
+//! was answered before, and only then whether there is what is asked for. Whatever is refused after the token was found
+//! valid is an entry of the audit log, but for too many requests.
 
 mod answer;
 mod caller;
+mod identity;
+mod key_management;
+mod provisioning;
+mod retrieval;
+mod session;
 
-use mikey_sakke::km;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use mikey_sakke::identity::Uri;
+use mikey_sakke::km::{ANONYMOUS, Failure, Identifier, Subject};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
+use crate::domain::{Issuer, Lead, LoadError, SecurityDomain};
+use crate::limits::{Limiter, Rate};
+use crate::policy::Policy;
 use crate::seal::Secret;
-use crate::store::Version;
+use crate::store::{Store, StoreError, Version};
+use crate::token::{KeySource, SourceError, Verifier};
 
 pub use answer::{KmAnswer, Problem};
-pub use caller::{Body, BodyFault, Caller, Clock, IdentityResource, Moment, Point, RecordPath};
+pub use caller::{Body, BodyFault, Caller, Clock, IdentityResource, Moment, Point, Precondition, RecordPath};
+
+use session::{Principal, Refused, Session};
+
+/// How many more tokens that are not valid are answered of an address than requests of a principal.
+const STRANGERS: u32 = 10;
 
 /// The key management server.
 #[derive(Debug)]
-pub struct Service {}
+pub struct Service {
+    skms_uri: Uri,
+    skms_id: Option<Identifier>,
+    kms_uri: Uri,
+    /// UserUri for somebody who is not known.
+    nobody: Uri,
+    window: Duration,
+    lead: Lead,
+    issues_per_period: u32,
+    /// Whether there are delegates.
+    escrow: bool,
+    clock: Clock,
+    start: Instant,
+    policy: Policy,
+    verifier: Verifier,
+    token_keys: KeySource,
+    principals: Limiter<Principal>,
+    /// Addresses whose tokens are not valid.
+    strangers: Limiter<IpAddr>,
+    store: Store,
+    domain_settings: crate::config::Domain,
+    domain: RwLock<Option<Arc<SecurityDomain>>>,
+    issuer: Issuer,
+}
 
 /// Why there is no service.
 #[derive(Debug, thiserror::Error)]
@@ -27,16 +72,28 @@ pub struct Service {}
 pub enum ServiceError {
     /// The store cannot be opened.
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
+    /// The domain in the store cannot be used.
+    #[error(transparent)]
+    Domain(#[from] LoadError),
+    /// The keys of the token issuer cannot be fetched from where they are said to be.
+    #[error("the keys of the token issuer: {0}")]
+    TokenKeys(#[from] SourceError),
+    /// There are no threads to issue keys on.
+    #[error("no threads to issue keys on: {0}")]
+    Threads(#[from] io::Error),
+    /// The configuration was not checked.
+    #[error("the configuration contradicts itself")]
+    Config,
 }
 
 /// Why the service cannot answer at present.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotReady {
-    /// The store does not answer.
+    /// The store does not answer, or its domain cannot be used.
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Domain(#[from] LoadError),
     /// The keys of the token issuer are not there.
     #[error("there are no keys of the token issuer")]
     TokenKeys,
@@ -56,80 +113,182 @@ pub struct Stored {
 pub struct Metadata {
     /// Its version, for ETag.
     pub version: Version,
-    /// The JSON object: UserUri, ValidFrom, ValidTo.
+    /// The JSON object: UserUri, and ValidFrom and ValidTo if there are any.
     pub json: String,
 }
 
-#[allow(clippy::unused_async, reason = "bodies follow")]
-#[allow(missing_docs, clippy::missing_errors_doc, reason = "bodies follow")]
 impl Service {
-    pub async fn open(_config: &Config, _secret: Secret, _clock: Clock) -> Result<Self, ServiceError> {
-        Ok(Self {})
+    /// Opens the store and starts the threads that issue keys.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError`].
+    pub async fn open(config: &Config, secret: Secret, clock: Clock) -> Result<Self, ServiceError> {
+        let Config { domain, auth, limits, .. } = config;
+        let location = auth.location().ok_or(ServiceError::Config)?;
+        let policy = config.rules().ok_or(ServiceError::Config)?;
+        let store = Store::open(&config.store.url, secret, domain.skms_uri.as_str()).await?;
+        let loaded = SecurityDomain::load(&store, domain).await?;
+        if loaded.is_none() {
+            tracing::warn!("the domain has no master secrets: there are no identity keys");
+        }
+        let rate = limits.rate();
+        let strangers =
+            Rate { per_second: rate.per_second.saturating_mul(STRANGERS), burst: rate.burst.saturating_mul(STRANGERS) };
+        let next = Duration::from_secs(domain.next_lead_seconds);
+        let start = clock.now().instant;
+        Ok(Self {
+            skms_uri: domain.skms_uri.clone(),
+            skms_id: domain.skms_id.clone(),
+            kms_uri: domain.kms_uri.clone(),
+            nobody: Uri::parse(ANONYMOUS).map_err(|_| ServiceError::Config)?,
+            window: Duration::from_secs(config.time.window_seconds),
+            lead: Lead { next, past_periods: domain.past_periods },
+            issues_per_period: limits.issues_per_period,
+            escrow: config.escrow.allow,
+            clock,
+            start,
+            policy,
+            verifier: Verifier::new(auth.token_settings()),
+            token_keys: KeySource::new(&location)?,
+            principals: Limiter::new(rate),
+            strangers: Limiter::new(strangers),
+            store,
+            domain_settings: domain.clone(),
+            domain: RwLock::new(loaded.map(Arc::new)),
+            issuer: Issuer::start(limits.issue_threads, limits.issue_queue)?,
+        })
     }
 
     /// POST `/seal-km/v1/km-request`.
-    pub async fn key_request(&self, _caller: &Caller<'_>, _body: Body<'_>) -> KmAnswer {
-        unimplemented!()
+    pub async fn key_request(&self, caller: &Caller<'_>, body: Body<'_>) -> KmAnswer {
+        self.answer_key_request(caller, body).await
     }
 
-    /// GET `/ss-kir/v1/key-records`, with what stands behind the `?`.
-    pub async fn key_records(&self, _caller: &Caller<'_>, _query: Option<&str>) -> Result<Zeroizing<String>, Problem> {
-        unimplemented!()
+    /// GET `/ss-kir/v1/key-records`, with what stands behind the `?`: ValKeyInfo in JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`].
+    pub async fn key_records(&self, caller: &Caller<'_>, query: Option<&str>) -> Result<Zeroizing<String>, Problem> {
+        let mut session = self.authenticate(caller, self.clock.now()).await?;
+        let result = self.read_for_retrieval(&mut session, query).await;
+        Ok(self.conclude(&session, result).await?)
     }
 
-    /// PUT of a record. `if_match` is the value of the header field.
+    /// PUT of a record.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`], of status 412 if the precondition does not hold.
     pub async fn put_record(
         &self,
-        _caller: &Caller<'_>,
-        _path: RecordPath<'_>,
-        _if_match: Option<&[u8]>,
-        _body: Body<'_>,
+        caller: &Caller<'_>,
+        path: RecordPath<'_>,
+        precondition: Precondition<'_>,
+        body: Body<'_>,
     ) -> Result<Stored, Problem> {
-        unimplemented!()
+        let mut session = self.authenticate(caller, self.clock.now()).await?;
+        let result = self.store_record(&mut session, path, precondition, body).await;
+        Ok(self.conclude(&session, result).await?)
     }
 
     /// GET of a record: never its Payload.
-    pub async fn record_metadata(&self, _caller: &Caller<'_>, _path: RecordPath<'_>) -> Result<Metadata, Problem> {
-        unimplemented!()
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`].
+    pub async fn record_metadata(&self, caller: &Caller<'_>, path: RecordPath<'_>) -> Result<Metadata, Problem> {
+        let mut session = self.authenticate(caller, self.clock.now()).await?;
+        let result = self.describe_record(&mut session, path).await;
+        Ok(self.conclude(&session, result).await?)
     }
 
-    /// DELETE of a record.
+    /// DELETE of a record, with the value of If-Match.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`], of status 412 if the precondition does not hold.
     pub async fn delete_record(
         &self,
-        _caller: &Caller<'_>,
-        _path: RecordPath<'_>,
-        _if_match: Option<&[u8]>,
+        caller: &Caller<'_>,
+        path: RecordPath<'_>,
+        if_match: Option<&[u8]>,
     ) -> Result<(), Problem> {
-        unimplemented!()
+        let mut session = self.authenticate(caller, self.clock.now()).await?;
+        let result = self.remove_record(&mut session, path, if_match).await;
+        Ok(self.conclude(&session, result).await?)
     }
 
-    /// GET `/seal-km/v1/domain`.
-    pub async fn domain_document(&self, _caller: &Caller<'_>) -> Result<String, Problem> {
-        unimplemented!()
+    /// GET `/seal-km/v1/domain`: the document in JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`].
+    pub async fn domain_document(&self, caller: &Caller<'_>) -> Result<String, Problem> {
+        let session = self.authenticate(caller, self.clock.now()).await?;
+        let result = self.published_domain(&session).await;
+        Ok(self.conclude(&session, result).await?)
     }
 
-    /// POST below `/keymanagement/identity/v1/`: XML.
+    /// POST below `/keymanagement/identity/v1/`: a KmsResponse in XML.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`].
     pub async fn identity(
         &self,
-        _caller: &Caller<'_>,
-        _resource: IdentityResource<'_>,
-        _body: Body<'_>,
+        caller: &Caller<'_>,
+        resource: IdentityResource<'_>,
+        body: Body<'_>,
     ) -> Result<Zeroizing<String>, Problem> {
-        unimplemented!()
+        let mut session = self.authenticate(caller, self.clock.now()).await?;
+        let result = self.read_identity(&mut session, resource, body).await;
+        Ok(self.conclude(&session, result).await?)
     }
 
-    /// A problem to answer with where there is no route, or a method or Accept that is not served.
-    pub fn now(&self) -> Moment {
-        unimplemented!()
-    }
-
-    /// Whether it can answer.
+    /// Whether it can answer: the store does, and there are keys of the token issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`].
     pub async fn is_ready(&self) -> Result<(), NotReady> {
-        unimplemented!()
+        self.domain().await?;
+        let now = self.clock.now().instant;
+        if let Err(error) = self.token_keys.refresh(now).await {
+            tracing::warn!(%error, "the keys of the token issuer are not current");
+        }
+        if self.token_keys.has_keys(now) { Ok(()) } else { Err(NotReady::TokenKeys) }
     }
 
-    /// Forgets what has expired. To be called every few seconds.
+    /// Forgets the requests that would be refused as stale by now. To be called every few seconds.
     pub async fn prune(&self) {
-        let _: Option<km::Response> = None;
+        if let Err(error) = self.store.prune_replays(self.clock.now().time).await {
+            tracing::error!(%error, "cannot forget requests that are stale");
+        }
+    }
+
+    /// What the server keeps, for the operator on its host.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    async fn published_domain(&self, session: &Session<'_>) -> Result<String, Refused> {
+        let blocked = self.is_blocked(session, &Subject::Service).await?;
+        self.policy.may_read_domain(&session.token, session.channel(), blocked)?;
+        let domain = self.domain().await?.ok_or(Failure::NoRecord)?;
+        Ok(domain.published(self.policy.group_managers(), BTreeSet::new()).to_json())
+    }
+
+    /// The domain as it stands in the store, read again if it was changed there.
+    async fn domain(&self) -> Result<Option<Arc<SecurityDomain>>, LoadError> {
+        let present = self.store.domain().await?.map(|(version, _)| version);
+        let known = self.domain.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.as_ref().map(|domain| domain.version()) == present {
+            return Ok(known);
+        }
+        let read = SecurityDomain::load(&self.store, &self.domain_settings).await?.map(Arc::new);
+        self.domain.write().unwrap_or_else(PoisonError::into_inner).clone_from(&read);
+        Ok(read)
     }
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use skm::config::{Config, Origin, TlsVersion};
+use skm::config::{Config, Origin};
+use skm::policy::Role;
 use skm::seal::KeySource;
+use skm::tls::MinVersion;
 
 const GOOD: &str = r#"[domain]
 skms_uri = "sip:skms.example.org"
@@ -29,6 +31,14 @@ url = "sqlite:skms.db"
 key_file = "seal.key"
 "#;
 
+const ROW: &str = r#"[[policy]]
+san = "urn:example:val"
+client_id = "val"
+uri = "sip:val@example.org"
+roles = ["val", "provisioner"]
+services = ["urn:example:fleet"]
+"#;
+
 fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, skm::config::ConfigError> {
     Config::read(text, variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
 }
@@ -42,7 +52,7 @@ fn what_is_not_set_has_its_default() {
     assert_eq!(config.auth.max_token_seconds, 3600);
     assert_eq!(config.auth.scope_km, "seal:key-management");
     assert_eq!(config.auth.scope_kp, "seal:key-provisioning");
-    assert_eq!(config.tls.min_version, TlsVersion::V1_2);
+    assert_eq!(config.tls.min_version, MinVersion::Tls12);
     assert_eq!(config.time.window_seconds, 5);
     assert_eq!(config.limits.body_octets, 65_536);
     assert_eq!(config.limits.request_burst, 20);
@@ -51,6 +61,16 @@ fn what_is_not_set_has_its_default() {
     assert_eq!(config.seal.source(), Some(KeySource::File("seal.key".into())));
     assert!(!config.escrow.allow);
     assert!(config.policy.is_empty());
+}
+
+#[test]
+fn policy_rows_are_read() {
+    let config = read(&format!("{GOOD}{ROW}"), &[]).unwrap();
+    let row = &config.policy[0];
+    assert_eq!((row.san.as_str(), row.client_id.as_str()), ("urn:example:val", "val"));
+    assert_eq!(row.uri.as_ref().unwrap().as_str(), "sip:val@example.org");
+    assert_eq!(row.roles, [Role::ValServer, Role::Provisioner]);
+    assert_eq!(row.services[0].as_str(), "urn:example:fleet");
 }
 
 #[test]
@@ -65,7 +85,7 @@ fn variables_come_before_the_file() {
     ];
     let config = read(GOOD, &variables).unwrap();
     assert_eq!(config.domain.skms_uri.as_str(), "sip:other.example.org");
-    assert_eq!(config.domain.skms_id.as_deref(), Some("7"));
+    assert_eq!(config.domain.skms_id.as_ref().unwrap().as_str(), "7");
     assert_eq!(config.time.window_seconds, 9);
     assert!(config.escrow.allow);
     assert_eq!(config.tls.crl_files.len(), 2);
@@ -97,6 +117,13 @@ fn an_error_names_key_and_line() {
         (format!("{GOOD}[limits]\nbody_octets = 0\n"), 24, "limits.body_octets"),
         (format!("{GOOD}[limits]\nbody_octet = 1\n"), 24, "body_octet"),
         (format!("{GOOD}[[policy]]\nsan = \"a\"\nrole = []\n"), 25, "role"),
+        (format!("{GOOD}[[policy]]\nsan = \"a\"\n"), 23, "client_id"),
+        (format!("{GOOD}[[policy]]\nclient_id = \"a\"\n"), 23, "san"),
+        (format!("{GOOD}[[policy]]\nsan = \"a b\"\nclient_id = \"a\"\n"), 24, "URI nor a DNS name"),
+        (format!("{GOOD}[[policy]]\nsan = \"a\"\nclient_id = \"a\"\nroles = [\"admin\"]\n"), 26, "admin"),
+        (format!("{GOOD}[[policy]]\nsan = \"a\"\nclient_id = \"a\"\nroles = [\"sgm\"]\n"), 23, "needs a uri"),
+        (format!("{GOOD}{ROW}{ROW}"), 23, "two rows"),
+        (format!("{GOOD}[limits]\nissue_threads = 0\n"), 24, "limits.issue_threads"),
         (format!("{GOOD}[domain]\n"), 23, "duplicate"),
         (format!("{GOOD}key_file = \"again\"\n"), 23, "duplicate"),
         (format!("{GOOD}what\n"), 23, ""),

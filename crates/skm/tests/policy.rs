@@ -7,7 +7,7 @@ mod support;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::{Failure, Identifier, Kind, Subject};
 use serde_json::{Value, json};
-use skm::policy::{Channel, Policy, PolicySettings, Refusal, Right, Role, Row, Standing};
+use skm::policy::{Channel, Policy, PolicySettings, Refusal, Right, Role, Row, Standing, delegate, principal};
 use skm::tls::{ClientCertificate, San};
 use skm::token::AccessToken;
 use support::{Issuer, claims, with};
@@ -44,17 +44,20 @@ fn row(name: &str, role: Role, services: &[&str]) -> Row {
 
 /// A VAL server, a group manager and a provisioner, all for one service and with the same client.
 fn policy() -> Policy {
-    let settings = PolicySettings {
-        scope_km: "seal:key-management".into(),
-        scope_kp: "seal:key-provisioning".into(),
-        identity_service: identifier(IDENTITY),
-    };
     let rows = vec![
         row("urn:val", Role::ValServer, &[FLEET]),
         row("urn:sgm", Role::GroupManager, &[FLEET]),
         row("urn:provisioner", Role::Provisioner, &[FLEET, IDENTITY]),
     ];
-    Policy::new(settings, rows).unwrap()
+    Policy::new(settings(), rows).unwrap()
+}
+
+fn settings() -> PolicySettings {
+    PolicySettings {
+        scope_km: "seal:key-management".into(),
+        scope_kp: "seal:key-provisioning".into(),
+        identity_service: identifier(IDENTITY),
+    }
 }
 
 fn token(changes: &[(&str, Value)]) -> AccessToken {
@@ -252,15 +255,69 @@ fn the_user_of_an_answer() {
     assert_eq!(answer(&token(&[]), Channel::KmUu, Subject::new(Kind::User, BOB).unwrap()), BOB);
     assert_eq!(answer(&token(&[]), channel, service.clone()), ALICE);
     assert_eq!(answer(&server_token(&[]), channel, service.clone()), SERVER);
-    assert_eq!(answer(&server_token(&[]), Channel::KmUu, service), mikey_sakke::km::ANONYMOUS);
+    assert_eq!(policy().user_uri(&server_token(&[]), Channel::KmUu, &service), None);
+}
+
+#[test]
+fn whom_a_request_concerns() {
+    let certificate = certificate("urn:val");
+    let bob = Subject::new(Kind::User, BOB).unwrap();
+    let concerned = policy().concerned(&token(&[]), Channel::KmS(Some(&certificate)), &bob);
+    assert_eq!(concerned.iter().map(Uri::as_str).collect::<Vec<_>>(), [BOB, ALICE, SERVER]);
+}
+
+#[test]
+fn the_keys_of_a_group_manager_are_for_itself_alone() {
+    let [sgm, val] = ["urn:sgm", "urn:val"].map(certificate);
+    let own = server_token(&[]);
+    assert_eq!(policy().group_managers().iter().map(Uri::as_str).collect::<Vec<_>>(), [SERVER]);
+    assert_eq!(read(&own, Channel::SealX1(Some(&sgm)), IDENTITY, (Kind::User, SERVER)), Ok(Right::Own));
+    let named = token(&[("val_user_id", json!(SERVER)), ("val_service_ids", json!([IDENTITY, FLEET]))]);
+    assert_eq!(read(&named, Channel::KmUu, IDENTITY, (Kind::User, SERVER)), Err(Refusal::GroupManager));
+    assert_eq!(read(&named, Channel::KmUu, FLEET, (Kind::User, SERVER)), Ok(Right::Own), "its records are not keys");
+    let rows = vec![row("urn:sgm", Role::GroupManager, &[]), row("urn:val", Role::ValServer, &[IDENTITY])];
+    let other = Row { uri: Some(Uri::parse(BOB).unwrap()), ..row("urn:other", Role::GroupManager, &[]) };
+    let policy = Policy::new(settings(), [rows, vec![other]].concat()).unwrap();
+    let delegate = Standing { blocked: false, delegate: true };
+    let decide = |token: &AccessToken, channel| {
+        let server = Subject::new(Kind::User, SERVER).unwrap();
+        policy.may_read(token, channel, &identifier(IDENTITY), &server, delegate)
+    };
+    assert_eq!(decide(&own, Channel::SealX1(Some(&sgm))), Ok(Right::Own));
+    assert_eq!(decide(&own, Channel::KmS(Some(&val))), Err(Refusal::GroupManager));
+    assert_eq!(decide(&named, Channel::KmUu), Err(Refusal::GroupManager));
+    let of_other = certificate("urn:other");
+    assert_eq!(decide(&named, Channel::SealX1(Some(&of_other))), Err(Refusal::GroupManager));
+}
+
+#[test]
+fn the_domain_is_for_whoever_has_the_scope() {
+    let [val, unknown] = ["urn:val", "urn:unknown"].map(certificate);
+    let decide = |token: &AccessToken, channel| policy().may_read_domain(token, channel, false);
+    assert_eq!(decide(&token(&[]), Channel::KmUu), Ok(()));
+    assert_eq!(decide(&server_token(&[]), Channel::KmS(Some(&val))), Ok(()));
+    assert_eq!(decide(&server_token(&[]), Channel::KmS(Some(&unknown))), Err(Refusal::NoRow));
+    assert_eq!(decide(&server_token(&[]), Channel::SealX1(None)), Err(Refusal::NoCertificate));
+    let provisioning = token(&[("scope", json!("seal:key-provisioning"))]);
+    assert_eq!(decide(&provisioning, Channel::KmUu), Err(Refusal::Scope));
+    assert_eq!(policy().may_read_domain(&token(&[]), Channel::KmUu, true), Err(Refusal::Blocked));
+}
+
+#[test]
+fn who_makes_a_request() {
+    let val = certificate("urn:val");
+    assert_eq!(principal(&token(&[]), Channel::KmUu), ALICE);
+    assert_eq!(principal(&server_token(&[]), Channel::KmUu), "device-7");
+    assert_eq!(principal(&token(&[]), Channel::KmS(Some(&val))), "urn:val");
+    assert_eq!(delegate(&token(&[]), Channel::KmUu), Some(ALICE));
+    assert_eq!(delegate(&server_token(&[]), Channel::KmUu), None, "a subject is no user");
+    assert_eq!(delegate(&token(&[]), Channel::KmS(Some(&val))), Some("urn:val"));
 }
 
 #[test]
 fn rows_do_not_contradict_each_other() {
-    let settings =
-        PolicySettings { scope_km: "a".into(), scope_kp: "b".into(), identity_service: identifier(IDENTITY) };
     let rows = vec![row("urn:val", Role::ValServer, &[FLEET]), row("urn:val", Role::Provisioner, &[OTHER])];
-    assert!(Policy::new(settings, rows).is_err());
+    assert!(Policy::new(settings(), rows).is_err());
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! The settings, with their defaults and limits.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use mikey_sakke::error::UsageError;
 use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::km::Identifier;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use super::read;
+use crate::limits::Rate;
+use crate::policy::{Policy, PolicySettings, Role, Row};
 use crate::seal::KeySource;
+use crate::tls::TlsSettings;
+use crate::token::{Location, TokenSettings};
 
 /// The ServiceID under which identity keys are asked for.
 const IDENTITY_SERVICE: &str = "urn:mikey-sakke:identity-keys";
@@ -23,7 +28,7 @@ pub struct Config {
     /// `[listen]`: where to listen.
     pub listen: Listen,
     /// `[tls]`: how connections are protected.
-    pub tls: Tls,
+    pub tls: TlsSettings,
     /// `[auth]`: which access tokens are accepted.
     pub auth: Auth,
     /// `[store]`: where the store is.
@@ -38,7 +43,7 @@ pub struct Config {
     pub limits: Limits,
     /// `[[policy]]`: who may do what.
     #[serde(default)]
-    pub policy: Vec<Policy>,
+    pub policy: Vec<Row>,
     /// `[escrow]`: keys of users for others than the user.
     #[serde(default)]
     pub escrow: Escrow,
@@ -65,14 +70,14 @@ macro_rules! section {
 #[serde(deny_unknown_fields)]
 pub struct Domain {
     /// The URI of this server.
-    #[serde(deserialize_with = "uri")]
+    #[serde(deserialize_with = "read::uri")]
     pub skms_uri: Uri,
     /// The URI of the KMS, to which UIDs are bound.
-    #[serde(deserialize_with = "uri")]
+    #[serde(deserialize_with = "read::uri")]
     pub kms_uri: Uri,
     /// The id of this server in its answers.
-    #[serde(default)]
-    pub skms_id: Option<String>,
+    #[serde(default, deserialize_with = "read::optional_identifier")]
+    pub skms_id: Option<Identifier>,
     /// How UIDs are made; 2, hashed, is the only one.
     #[serde(default = "hashed")]
     pub user_id_format: u64,
@@ -88,8 +93,19 @@ pub struct Domain {
     #[serde(default = "one")]
     pub past_periods: u64,
     /// The ServiceID under which identity keys are asked for: `urn:mikey-sakke:identity-keys`.
-    #[serde(default = "identity_service", deserialize_with = "identifier")]
+    #[serde(default = "identity_service", deserialize_with = "read::identifier")]
     pub identity_service_id: Identifier,
+}
+
+impl Domain {
+    /// How UIDs and key periods are formed.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UidFormat`] if no key periods are possible.
+    pub const fn uid_format(&self) -> Result<UidFormat, UsageError> {
+        UidFormat::hashed(self.user_key_period, self.user_key_offset)
+    }
 }
 
 /// Where to listen: addresses with a port, 0 for a free one.
@@ -104,36 +120,6 @@ pub struct Listen {
     pub seal_x1: Option<SocketAddr>,
     /// For health and metrics, on loopback only.
     pub admin: Option<SocketAddr>,
-}
-
-/// How connections are protected.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// The certificate chain, in PEM.
-    pub cert: PathBuf,
-    /// Its private key, in PEM.
-    pub key: PathBuf,
-    /// The authorities of client certificates, in PEM.
-    pub client_ca: Option<PathBuf>,
-    /// Certificate revocation lists, in PEM.
-    #[serde(default)]
-    pub crl_files: Vec<PathBuf>,
-    /// The oldest version: `"1.2"`.
-    #[serde(default)]
-    pub min_version: TlsVersion,
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub enum TlsVersion {
-    /// 1.2
-    #[default]
-    #[serde(rename = "1.2")]
-    V1_2,
-    /// 1.3
-    #[serde(rename = "1.3")]
-    V1_3,
 }
 
 /// Which access tokens are accepted.
@@ -166,6 +152,29 @@ pub struct Auth {
     /// The claim with the services.
     #[serde(default = "claim_services")]
     pub claim_services: String,
+}
+
+impl Auth {
+    /// What tokens have to be like.
+    pub fn token_settings(&self) -> TokenSettings {
+        TokenSettings {
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            leeway: Duration::from_secs(self.leeway_seconds),
+            max_life: Duration::from_secs(self.max_token_seconds),
+            claim_user: self.claim_user.clone(),
+            claim_services: self.claim_services.clone(),
+        }
+    }
+
+    /// Where the keys of the issuer are, unless there is no place or two.
+    pub fn location(&self) -> Option<Location> {
+        match (&self.jwks_file, &self.jwks_url) {
+            (Some(path), None) => Some(Location::File(path.clone())),
+            (None, Some(url)) => Some(Location::Url(url.clone())),
+            _ => None,
+        }
+    }
 }
 
 /// Where the store is.
@@ -237,6 +246,15 @@ section! {
         issues_per_period: u32 = 64,
         /// Requests for key sets that may wait: 256.
         issue_queue: u32 = 256,
+        /// Threads that issue them: all that the processor has but one, at least one.
+        issue_threads: u32 = spare_threads(),
+    }
+}
+
+impl Limits {
+    /// How often a principal may ask.
+    pub const fn rate(&self) -> Rate {
+        Rate { per_second: self.requests_per_second, burst: self.request_burst }
     }
 }
 
@@ -248,38 +266,17 @@ section! {
     }
 }
 
-/// Who may do what.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// The SAN of the client certificate.
-    pub san: Option<String>,
-    /// The `client_id` of the access token.
-    pub client_id: Option<String>,
-    /// The URI of the principal.
-    #[serde(default, deserialize_with = "optional_uri")]
-    pub uri: Option<Uri>,
-    /// What it may do.
-    #[serde(default)]
-    pub roles: BTreeSet<Role>,
-    /// For which services.
-    #[serde(default)]
-    pub services: BTreeSet<String>,
-}
-
-/// What a principal may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Use key material as a VAL server.
-    Val,
-    /// Provision records.
-    Provisioner,
-    /// Manage groups.
-    Sgm,
-}
-
 impl Config {
+    /// Who may do what, unless two rows are for the same.
+    pub fn rules(&self) -> Option<Policy> {
+        let settings = PolicySettings {
+            scope_km: self.auth.scope_km.clone(),
+            scope_kp: self.auth.scope_kp.clone(),
+            identity_service: self.domain.identity_service_id.clone(),
+        };
+        Policy::new(settings, self.policy.clone()).ok()
+    }
+
     /// The first key that is wrong together with others, and why.
     pub(super) fn check(&self) -> Option<(&'static str, &'static str)> {
         let Self { domain, listen, auth, time, limits, .. } = self;
@@ -299,6 +296,7 @@ impl Config {
             request_burst,
             issues_per_period,
             issue_queue,
+            issue_threads,
         } = *limits;
         let counts = [
             ("limits.body_octets", body_octets),
@@ -314,12 +312,13 @@ impl Config {
             ("limits.request_burst", request_burst),
             ("limits.issues_per_period", issues_per_period),
             ("limits.issue_queue", issue_queue),
+            ("limits.issue_threads", issue_threads),
         ];
         let none = counts.into_iter().find(|(_, count)| *count == 0).map(|(key, _)| (key, "must not be 0"));
         let rules = [
             (domain.user_id_format != 2, "domain.user_id_format", "must be 2: hashed UIDs are the only ones"),
             (
-                UidFormat::hashed(lifetime, domain.user_key_offset).is_err(),
+                domain.uid_format().is_err(),
                 "domain.user_key_period",
                 "no key periods are possible with it and user_key_offset",
             ),
@@ -333,7 +332,13 @@ impl Config {
             ),
             (auth.issuer.is_empty(), "auth.issuer", "must not be empty"),
             (auth.audience.is_empty(), "auth.audience", "must not be empty"),
-            (auth.jwks_file.is_some() == auth.jwks_url.is_some(), "auth", "needs one of jwks_file and jwks_url"),
+            (auth.location().is_none(), "auth", "needs one of jwks_file and jwks_url"),
+            (self.rules().is_none(), "policy", "two rows are for the same san and client_id"),
+            (
+                self.policy.iter().any(|row| row.roles.contains(&Role::GroupManager) && row.uri.is_none()),
+                "policy",
+                "a row with the role sgm needs a uri",
+            ),
             (time.window_seconds == 0, "time.window_seconds", "must not be 0"),
             (self.seal.source().is_none(), "seal", "needs one of key_file, key_env and passphrase_file"),
         ];
@@ -341,22 +346,13 @@ impl Config {
     }
 }
 
-fn uri<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uri, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Uri::parse(&text).map_err(|_| D::Error::custom("not a URI in its one spelling"))
-}
-
-fn optional_uri<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uri>, D::Error> {
-    uri(deserializer).map(Some)
-}
-
-fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Identifier, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Identifier::new(&text).map_err(|_| D::Error::custom("not 1 to 1024 octets without control characters"))
-}
-
 fn identity_service() -> Identifier {
     Identifier::new(IDENTITY_SERVICE).unwrap_or_else(|_| unreachable!("a short text"))
+}
+
+fn spare_threads() -> u32 {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(threads.saturating_sub(1).max(1)).unwrap_or(1)
 }
 
 const fn hashed() -> u64 {

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use mikey_sakke::km::{BodyError, Failure};
 use mikey_sakke::time::Timestamp;
 
+use crate::policy::Channel;
 use crate::tls::Peer;
 
 /// The reference point that a request comes over.
@@ -32,6 +34,18 @@ pub struct Caller<'a> {
     pub request_id: &'a str,
 }
 
+impl<'a> Caller<'a> {
+    /// The way in which the request came, for the policy.
+    pub(super) const fn channel(&self) -> Channel<'a> {
+        let certificate = self.peer.certificate.as_ref();
+        match self.point {
+            Point::KmUu => Channel::KmUu,
+            Point::KmS => Channel::KmS(certificate),
+            Point::SealX1 => Channel::SealX1(certificate),
+        }
+    }
+}
+
 /// A body as it came in.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<'a> {
@@ -39,6 +53,26 @@ pub struct Body<'a> {
     pub is_declared: bool,
     /// Its octets.
     pub octets: Result<&'a [u8], BodyFault>,
+}
+
+impl<'a> Body<'a> {
+    /// The octets, if they were all read, and are what they should be.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Request`] or [`Failure::ContentType`].
+    pub(super) fn read(self) -> Result<&'a [u8], Failure> {
+        match self.octets {
+            Err(BodyFault::TooLarge) => Err(malformed(BodyError::TooLong)),
+            _ if !self.is_declared => Err(Failure::ContentType),
+            Err(BodyFault::Incomplete) => Err(malformed(BodyError::Json)),
+            Ok(octets) => Ok(octets),
+        }
+    }
+}
+
+pub(super) fn malformed(error: BodyError) -> Failure {
+    Failure::Request(error.into())
 }
 
 /// Why a body could not be read.
@@ -57,6 +91,15 @@ pub struct RecordPath<'a> {
     pub service: &'a str,
     /// `client`, `device` or `user`, and the identifier; none for the record of the service.
     pub subject: Option<(&'a str, &'a str)>,
+}
+
+/// What must hold for a record to be changed, in the values of header fields.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Precondition<'a> {
+    /// If-Match.
+    pub if_match: Option<&'a [u8]>,
+    /// If-None-Match, of which `*` alone is known.
+    pub if_none_match: Option<&'a [u8]>,
 }
 
 /// What is posted to below `/keymanagement/identity/v1/`, in decoded segments (TS 33.180, annex D).

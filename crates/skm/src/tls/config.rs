@@ -10,17 +10,20 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use serde::Deserialize;
 
 use super::client::Verifier;
 use super::provider;
 
 /// The lowest version that is offered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum MinVersion {
-    /// TLS 1.2.
+    /// TLS 1.2: `"1.2"`.
     #[default]
+    #[serde(rename = "1.2")]
     Tls12,
-    /// TLS 1.3.
+    /// TLS 1.3: `"1.3"`.
+    #[serde(rename = "1.3")]
     Tls13,
 }
 
@@ -43,7 +46,8 @@ pub enum ClientAuth {
 }
 
 /// The files of a configuration, all in PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TlsSettings {
     /// The certificate of the server, and those that lead from it to the root.
     pub cert: PathBuf,
@@ -53,8 +57,10 @@ pub struct TlsSettings {
     pub client_ca: Option<PathBuf>,
     /// Revocation lists. If there are any, one of every authority of a client's chain is needed, and none of them may
     /// have passed its next update.
+    #[serde(default)]
     pub crl_files: Vec<PathBuf>,
     /// The lowest version.
+    #[serde(default)]
     pub min_version: MinVersion,
 }
 

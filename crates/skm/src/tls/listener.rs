@@ -215,7 +215,7 @@ impl Drop for Place {
 }
 
 /// What counts as one address: an IPv6 host chooses the last 64 bits as it likes.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         address => address,

@@ -133,6 +133,11 @@ impl KeySource {
         self.fetch(now).await
     }
 
+    /// Whether there are keys that are not too old.
+    pub fn has_keys(&self, now: Instant) -> bool {
+        self.lock().current(now).is_some()
+    }
+
     /// Checks a token, and fetches the keys again if they are old or do not have the one that the token names.
     ///
     /// # Errors
