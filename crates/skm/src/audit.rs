@@ -40,16 +40,22 @@ pub enum Action {
     Issue,
     /// The key material of a record.
     ReadRecord,
-    /// A record to be stored or deleted.
+    /// A record to be stored.
     Provision,
+    /// A record to be deleted.
+    DeleteRecord,
     /// A change of the security domain.
     Domain,
     /// A change of who may do what.
     Policy,
-    /// A change of who may have the keys of another user.
+    /// A principal to have the keys of another user.
     Delegate,
-    /// A user to be blocked or no longer.
+    /// It is not to have them any more.
+    RemoveDelegate,
+    /// A user to be blocked.
     Block,
+    /// A user not to be blocked any more.
+    Unblock,
     /// Something that never became one of these.
     Request,
 }
@@ -71,10 +77,13 @@ impl Action {
             Self::Issue => "issue",
             Self::ReadRecord => "read-record",
             Self::Provision => "provision",
+            Self::DeleteRecord => "delete-record",
             Self::Domain => "domain",
             Self::Policy => "policy",
             Self::Delegate => "delegate",
+            Self::RemoveDelegate => "remove-delegate",
             Self::Block => "block",
+            Self::Unblock => "unblock",
             Self::Request => "request",
         }
     }

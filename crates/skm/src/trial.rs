@@ -5,11 +5,9 @@
 //! issuer's keys by how their `kid` begins. The key of the authority is not kept.
 
 mod authority;
-mod domain;
 mod issuer;
 
 pub use authority::{Authority, Credential, ORGANIZATION, is_trial_certificate};
-pub use domain::{TrialFile, files};
 pub use issuer::{Claims, Issuer, is_trial_issuer};
 
 /// Why a trial cannot be made, or a token not be issued.
@@ -22,9 +20,6 @@ pub enum TrialError {
     /// The time is not one that certificates can state.
     #[error("the clock stands at a time that no certificate can state")]
     Time,
-    /// The path of the directory cannot be written into a configuration.
-    #[error("{0}: a path must be UTF-8, without control characters, ? and # to be written into the configuration")]
-    Path(std::path::PathBuf),
     /// The key of the issuer is malformed.
     #[error("not a private key of a trial issuer, as init --trial writes it")]
     Key,

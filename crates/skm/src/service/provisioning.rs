@@ -62,6 +62,7 @@ impl Service {
         if_match: Option<&[u8]>,
     ) -> Result<(), Refused> {
         let (service, subject) = self.provisioned(session, path).await?;
+        session.trace.action = Action::DeleteRecord;
         let wanted = wanted(Precondition { if_match, if_none_match: None })?;
         let condition = self.condition(&service, &subject, wanted).await?;
         match self.store.delete_record(&service, &subject, condition, &session.event(Outcome::Done)).await? {

@@ -1,2 +1,99 @@
 //! The command line of the key management server.
-fn main() {}
+
+mod audit;
+mod block;
+mod config;
+mod delegate;
+mod domain;
+mod fault;
+mod init;
+mod migrate;
+mod operator;
+mod provision;
+mod token;
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use fault::Fault;
+
+/// Key management server of SEAL (3GPP TS 33.434)
+#[derive(Parser)]
+#[command(name = "skms", version, after_help = EXIT_STATUS)]
+struct Arguments {
+    /// File with the configuration
+    #[arg(long, global = true, default_value = "skms.toml", value_name = "FILE")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_STATUS: &str =
+    "Exit status: 0 done, 1 refused or failed, 2 wrong usage or configuration, 3 done for some and not for all.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a configuration to be filled in, or all files of a trial
+    Init(init::Arguments),
+    /// Looks after the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Brings the schema of the store up to date
+    Migrate,
+    /// Shows the security domain, or gives it its master secrets
+    #[command(subcommand)]
+    Domain(domain::Command),
+    /// Stores, shows and deletes records of key material
+    #[command(subcommand)]
+    Provision(provision::Command),
+    /// Gives a user no keys any more, and tells the others to accept none from it
+    Block(block::Arguments),
+    /// Gives a user keys again
+    Unblock(block::Arguments),
+    /// Says who may have the keys of another user
+    #[command(subcommand)]
+    Delegate(delegate::Command),
+    /// Shows and verifies the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Issues an access token of a trial
+    Token(token::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut out = std::io::stdout().lock();
+    let result = run(&arguments, &mut out).and_then(|code| Ok(out.flush().map(|()| code)?));
+    result.unwrap_or_else(|fault| {
+        // Whoever reads only the first lines has what was asked for.
+        if fault.is(ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("error: {:#}", fault.error());
+        fault.code()
+    })
+}
+
+fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
+    // A core dump would hold keys.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+        .map_err(|error| anyhow::anyhow!("core dumps cannot be switched off: {error}"))?;
+    let config: &Path = &arguments.config;
+    match &arguments.command {
+        Command::Init(arguments) => init::run(arguments, out)?,
+        Command::Config(command) => config::run(command, config, out)?,
+        Command::Migrate => migrate::run(config, out)?,
+        Command::Domain(command) => domain::run(command, config, out)?,
+        Command::Provision(command) => provision::run(command, config, out)?,
+        Command::Block(arguments) => block::run(arguments, true, config, out)?,
+        Command::Unblock(arguments) => block::run(arguments, false, config, out)?,
+        Command::Delegate(command) => delegate::run(command, config, out)?,
+        Command::Audit(command) => audit::run(command, config, out)?,
+        Command::Token(arguments) => token::run(arguments, config, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

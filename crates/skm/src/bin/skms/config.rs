@@ -1,0 +1,62 @@
+//! `skms config`
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use skm::config::Config;
+use skm::tls::{ClientAuth, Tls};
+use skm::token::KeySet;
+use skm::trial::{is_trial_certificate, is_trial_issuer};
+
+use crate::fault::Fault;
+use crate::operator::read_config;
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Checks the configuration and the files that it names, and changes nothing
+    Check,
+}
+
+pub(crate) fn run(Command::Check: &Command, path: &Path, out: &mut dyn Write) -> Result<(), Fault> {
+    let config = read_config(path)?;
+    let faults: Vec<_> = [seal(&config), tls(&config), issuer(&config)].into_iter().filter_map(Result::err).collect();
+    if let Some((last, others)) = faults.split_last() {
+        for fault in others {
+            eprintln!("error: {}: {fault:#}", path.display());
+        }
+        return Err(Fault::usage(anyhow!("{}: {last:#}", path.display())));
+    }
+    writeln!(out, "{}: in order", path.display())?;
+    if is_trial(&config) {
+        writeln!(out, "it is of a trial: serve needs --trial")?;
+    }
+    Ok(())
+}
+
+fn seal(config: &Config) -> anyhow::Result<()> {
+    config.seal.source().context("no source")?.read().map(drop).context("[seal]")
+}
+
+fn tls(config: &Config) -> anyhow::Result<()> {
+    let listen = &config.listen;
+    let clients = match listen.km_s.or(listen.seal_x1) {
+        Some(_) => ClientAuth::Demanded,
+        None => ClientAuth::NotAsked,
+    };
+    Tls::new(config.tls.clone(), clients).map(drop).context("[tls]")
+}
+
+fn issuer(config: &Config) -> anyhow::Result<()> {
+    let Some(path) = &config.auth.jwks_file else { return Ok(()) };
+    let read = || KeySet::from_json(&std::fs::read(path)?).map_err(anyhow::Error::from);
+    read().map(drop).with_context(|| format!("[auth] jwks_file {}", path.display()))
+}
+
+/// Whether certificates or token issuer are those of a trial. A file that cannot be read is for those who need it.
+pub(crate) fn is_trial(config: &Config) -> bool {
+    let files = [Some(&config.tls.cert), config.tls.client_ca.as_ref()].into_iter().flatten();
+    let mut certificates = files.filter_map(|path| std::fs::read(path).ok());
+    let keys = config.auth.jwks_file.as_ref().and_then(|path| std::fs::read(path).ok());
+    certificates.any(|pem| is_trial_certificate(&pem)) || keys.is_some_and(|jwks| is_trial_issuer(&jwks))
+}

@@ -1,0 +1,62 @@
+//! Why a command is not done, and what the program exits with.
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use skm::config::ConfigError;
+use skm::domain::LoadError;
+use skm::seal::KeyError;
+use skm::store::StoreError;
+use skm::tls::TlsError;
+use skm::token::KeySetError;
+
+/// Why a command is not done.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The usage or the configuration is wrong.
+    Usage(anyhow::Error),
+    /// It is refused, or failed.
+    Failed(anyhow::Error),
+}
+
+impl Fault {
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self::Usage(error.into())
+    }
+
+    pub(crate) fn error(&self) -> &anyhow::Error {
+        match self {
+            Self::Usage(error) | Self::Failed(error) => error,
+        }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Failed(_) => ExitCode::from(1),
+        }
+    }
+
+    /// Whether it is this error of input or output.
+    pub(crate) fn is(&self, kind: ErrorKind) -> bool {
+        self.error().downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == kind)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Fault {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        if is_of_configuration(&error) { Self::Usage(error) } else { Self::Failed(error) }
+    }
+}
+
+/// Whether the configuration, or a file that it names, is to be put right.
+fn is_of_configuration(error: &anyhow::Error) -> bool {
+    use StoreError::{Io, Key, Url, WrongKey};
+    error.is::<ConfigError>()
+        || error.is::<KeyError>()
+        || error.is::<KeySetError>()
+        || error.is::<TlsError>()
+        || matches!(error.downcast_ref(), Some(Url | Io(..) | Key(_) | WrongKey))
+        || matches!(error.downcast_ref(), Some(LoadError::Other(_)))
+}
