@@ -12,7 +12,7 @@ pub mod domain;
 #[cfg(feature = "server")]
 pub mod limits;
 #[cfg(feature = "server")]
-mod metrics;
+pub mod metrics;
 #[cfg(feature = "server")]
 pub mod policy;
 pub mod seal;

@@ -32,7 +32,7 @@ struct Listener {
 }
 
 /// The metrics of one server.
-pub(crate) struct Metrics {
+pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
     refusals: Family<Refusal, Counter>,
@@ -102,7 +102,7 @@ impl Metrics {
     /// # Errors
     ///
     /// None: a String takes everything.
-    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+    pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut out = String::new();
         text::encode(&mut out, &self.registry)?;
         Ok(out)

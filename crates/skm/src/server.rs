@@ -90,7 +90,6 @@ pub struct Addresses {
 #[derive(Debug)]
 pub struct Server {
     service: Arc<Service>,
-    metrics: Arc<Metrics>,
     listeners: Vec<Listener>,
     admin: Option<(TcpListener, Connections)>,
     addresses: Addresses,
@@ -115,7 +114,6 @@ impl Server {
     ///
     /// [`ServerError`].
     pub async fn bind(config: &Config, service: Arc<Service>) -> Result<Self, ServerError> {
-        let metrics = Arc::new(Metrics::default());
         let mut addresses = Addresses::default();
         let mut listeners = Vec::new();
         for (point, address, bound) in [
@@ -124,7 +122,7 @@ impl Server {
             (Point::SealX1, config.listen.seal_x1, &mut addresses.seal_x1),
         ] {
             let Some(address) = address else { continue };
-            let listener = Listener::bind(config, point, address, &service, &metrics).await?;
+            let listener = Listener::bind(config, point, address, &service).await?;
             *bound = Some(listener.socket.address());
             listeners.push(listener);
         }
@@ -133,10 +131,10 @@ impl Server {
             let failed = |error| ServerError::Listen { listener: "admin", address, error };
             let socket = TcpListener::bind(address).await.map_err(failed)?;
             addresses.admin = Some(socket.local_addr().map_err(failed)?);
-            let router = admin::router(Arc::clone(&service), Arc::clone(&metrics));
+            let router = admin::router(Arc::clone(&service));
             admin = Some((socket, Connections::new(router, patience(&config.limits), config.limits.http2_streams)));
         }
-        Ok(Self { service, metrics, listeners, admin, addresses })
+        Ok(Self { service, listeners, admin, addresses })
     }
 
     /// Where it listens, with the ports that it was given.
@@ -177,7 +175,6 @@ impl Listener {
         point: Point,
         address: SocketAddr,
         service: &Arc<Service>,
-        metrics: &Arc<Metrics>,
     ) -> Result<Self, ServerError> {
         let (limits, name) = (&config.limits, name(point));
         let clients = if point == Point::KmUu { ClientAuth::NotAsked } else { ClientAuth::Demanded };
@@ -188,15 +185,13 @@ impl Listener {
         let octets = usize::try_from(limits.body_octets).unwrap_or(usize::MAX);
         let front = Front {
             service: Arc::clone(service),
-            metrics: Arc::clone(metrics),
             point,
             bounds: Bounds { octets, time: seconds(limits.body_seconds) },
-            skms_uri: config.domain.skms_uri.clone(),
         };
         let connections = Connections::new(routes::router(Arc::new(front)), patience(limits), limits.http2_streams);
         let per_address = Arc::new(Places::new(limits.connections_per_address));
         let limit = usize::try_from(limits.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let metrics = Arc::clone(metrics);
+        let metrics = Arc::clone(service.metrics());
         Ok(Self { name, tls, socket, connections, limit, per_address, metrics })
     }
 

@@ -20,12 +20,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use mikey_sakke::identity::Uri;
-use mikey_sakke::km::{ANONYMOUS, Failure, Identifier, Subject};
+use mikey_sakke::km::{ANONYMOUS, Echo, Failure, Identifier, Subject};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::domain::{Issuer, Lead, LoadError, SecurityDomain};
 use crate::limits::{Limiter, Rate};
+use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::seal::Secret;
 use crate::store::{Store, StoreError, Version};
@@ -64,6 +65,7 @@ pub struct Service {
     domain_settings: crate::config::Domain,
     domain: RwLock<Option<Arc<SecurityDomain>>>,
     issuer: Issuer,
+    metrics: Arc<Metrics>,
 }
 
 /// Why there is no service.
@@ -137,6 +139,7 @@ impl Service {
             Rate { per_second: rate.per_second.saturating_mul(STRANGERS), burst: rate.burst.saturating_mul(STRANGERS) };
         let next = Duration::from_secs(domain.next_lead_seconds);
         let start = clock.now().instant;
+        let metrics = Arc::new(Metrics::default());
         Ok(Self {
             skms_uri: domain.skms_uri.clone(),
             skms_id: domain.skms_id.clone(),
@@ -156,13 +159,19 @@ impl Service {
             store,
             domain_settings: domain.clone(),
             domain: RwLock::new(loaded.map(Arc::new)),
-            issuer: Issuer::start(limits.issue_threads, limits.issue_queue)?,
+            issuer: Issuer::start(limits.issue_threads, limits.issue_queue, Arc::clone(&metrics))?,
+            metrics,
         })
     }
 
     /// POST `/seal-km/v1/km-request`.
     pub async fn key_request(&self, caller: &Caller<'_>, body: Body<'_>) -> KmAnswer {
         self.answer_key_request(caller, body).await
+    }
+
+    /// The answer to a KM Request for which the server failed to make one.
+    pub fn failed_key_request(&self) -> KmAnswer {
+        self.km_failure(&Failure::Internal.into(), None, Echo::NOTHING, self.clock.now().time)
     }
 
     /// GET `/ss-kir/v1/key-records`, with what stands behind the `?`: ValKeyInfo in JSON.
@@ -266,6 +275,11 @@ impl Service {
         if let Err(error) = self.store.prune_replays(self.clock.now().time).await {
             tracing::error!(%error, "cannot forget requests that are stale");
         }
+    }
+
+    /// What is counted.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// What the server keeps, for the operator on its host.

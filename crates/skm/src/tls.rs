@@ -21,5 +21,5 @@ pub use config::{ClientAuth, MinVersion, Tls, TlsError, TlsSettings};
 #[cfg(feature = "server")]
 pub use listener::{HandshakeError, ListenerSettings, Peer, TlsListener};
 #[cfg(feature = "server")]
-pub(crate) use listener::{Place, Places, accept_tcp, network};
+pub(crate) use listener::{Places, accept_tcp, network};
 pub use provider::provider;

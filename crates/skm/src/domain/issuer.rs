@@ -6,7 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
 use mikey_sakke::error::Error;
@@ -15,6 +15,7 @@ use mikey_sakke::kms::{KeySet, Kms};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::limits::OverLimit;
+use crate::metrics::{Counted, Metrics};
 
 /// When to come again if the queue is full.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -43,6 +44,8 @@ struct Job {
     user: Uri,
     orders: Vec<KeyOrder>,
     reply: oneshot::Sender<Result<Vec<KeySet>, Error>>,
+    /// That it waits.
+    queued: Counted,
     /// Given back once the job is done.
     _permit: OwnedSemaphorePermit,
 }
@@ -52,6 +55,7 @@ struct Job {
 pub struct Issuer {
     jobs: mpsc::Sender<Job>,
     slots: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 /// A place in the queue.
@@ -59,6 +63,7 @@ pub struct Issuer {
 pub struct Slot {
     jobs: mpsc::Sender<Job>,
     permit: OwnedSemaphorePermit,
+    metrics: Arc<Metrics>,
 }
 
 impl Issuer {
@@ -67,7 +72,7 @@ impl Issuer {
     /// # Errors
     ///
     /// Those of the system, if it gives no threads.
-    pub fn start(threads: u32, queue: u32) -> io::Result<Self> {
+    pub fn start(threads: u32, queue: u32, metrics: Arc<Metrics>) -> io::Result<Self> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads {
@@ -82,7 +87,7 @@ impl Issuer {
                 }
             })?;
         }
-        Ok(Self { jobs, slots: Arc::new(Semaphore::new(threads as usize + queue as usize)) })
+        Ok(Self { jobs, slots: Arc::new(Semaphore::new(threads as usize + queue as usize)), metrics })
     }
 
     /// Takes a place in the queue, to be used or dropped.
@@ -93,7 +98,7 @@ impl Issuer {
     pub fn reserve(&self) -> Result<Slot, OverLimit> {
         let permit = Arc::clone(&self.slots).try_acquire_owned();
         let permit = permit.map_err(|_| OverLimit { retry_after: RETRY_AFTER })?;
-        Ok(Slot { jobs: self.jobs.clone(), permit })
+        Ok(Slot { jobs: self.jobs.clone(), permit, metrics: Arc::clone(&self.metrics) })
     }
 }
 
@@ -104,14 +109,18 @@ impl Slot {
     ///
     /// [`IssueError`].
     pub async fn issue(self, user: Uri, orders: Vec<KeyOrder>) -> Result<Vec<KeySet>, IssueError> {
+        let start = Instant::now();
         let (reply, issued) = oneshot::channel();
-        let job = Job { user, orders, reply, _permit: self.permit };
+        let job = Job { user, orders, reply, queued: self.metrics.queued(), _permit: self.permit };
         self.jobs.send(job).map_err(|_| IssueError::Thread)?;
-        Ok(issued.await.map_err(|_| IssueError::Thread)??)
+        let issued = issued.await.map_err(|_| IssueError::Thread)??;
+        self.metrics.issued(start.elapsed());
+        Ok(issued)
     }
 }
 
 fn work(job: Job) {
+    drop(job.queued);
     // Whoever asked may have gone.
     if job.reply.is_closed() {
         return;

@@ -12,22 +12,15 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use super::answer;
-use crate::metrics::Metrics;
 use crate::service::{Problem, Service};
 
 /// How long the service may take to say that it is ready.
 const READY_TIME: Duration = Duration::from_secs(2);
 
-/// The media type of [`Metrics::encode`].
+/// The media type of metrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-#[derive(Clone)]
-struct Admin {
-    service: Arc<Service>,
-    metrics: Arc<Metrics>,
-}
-
-pub(super) fn router(service: Arc<Service>, metrics: Arc<Metrics>) -> Router {
+pub(super) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/healthz", get(StatusCode::OK))
         .route("/readyz", get(ready))
@@ -35,12 +28,12 @@ pub(super) fn router(service: Arc<Service>, metrics: Arc<Metrics>) -> Router {
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::not_allowed)
         .layer(map_response(no_store))
-        .with_state(Admin { service, metrics })
+        .with_state(service)
 }
 
-async fn ready(State(admin): State<Admin>) -> Result<StatusCode, Problem> {
+async fn ready(State(service): State<Arc<Service>>) -> Result<StatusCode, Problem> {
     let not_ready = |what: &str| Problem::new(503, "Service Unavailable", "NOT_READY", what);
-    match tokio::time::timeout(READY_TIME, admin.service.is_ready()).await {
+    match tokio::time::timeout(READY_TIME, service.is_ready()).await {
         Ok(Ok(())) => Ok(StatusCode::OK),
         Ok(Err(reason)) => {
             tracing::warn!(%reason, "not ready");
@@ -50,8 +43,8 @@ async fn ready(State(admin): State<Admin>) -> Result<StatusCode, Problem> {
     }
 }
 
-async fn encode(State(admin): State<Admin>) -> Result<Response, Problem> {
-    let text = admin.metrics.encode().map_err(|_| answer::failed())?;
+async fn encode(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
+    let text = service.metrics().encode().map_err(|_| answer::failed())?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS))], text).into_response())
 }
 

@@ -13,15 +13,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use mikey_sakke::identity::Uri;
-use mikey_sakke::km::{self, ANONYMOUS, Echo, ErrorCode};
 
 use super::answer::{self, Reason};
 use super::body::Bounds;
 use super::routes::KM_REQUEST;
-use crate::metrics::Metrics;
 use crate::seal::{RandomError, random};
-use crate::service::{Caller, KmAnswer, Point, Problem, Service};
+use crate::service::{Caller, Point, Problem, Service};
 use crate::tls::Peer;
 
 /// The header field with the id of the request.
@@ -31,10 +28,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug)]
 pub(super) struct Front {
     pub(super) service: Arc<Service>,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) point: Point,
     pub(super) bounds: Bounds,
-    pub(super) skms_uri: Uri,
 }
 
 /// The name of a listener, as in the configuration.
@@ -121,10 +116,10 @@ pub(super) async fn exchange(
         headers.insert(REQUEST_ID, id);
     }
     let status = response.status().as_u16();
-    front.metrics.request(listener, route, status);
+    front.service.metrics().request(listener, route, status);
     let reason = response.extensions().get::<Reason>().map(|reason| reason.0);
     if let Some(reason) = reason {
-        front.metrics.refusal(listener, reason);
+        front.service.metrics().refusal(listener, reason);
     }
     let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(listener, route, status, reason, milliseconds, request_id = id, "answered");
@@ -132,17 +127,9 @@ pub(super) async fn exchange(
 }
 
 impl Front {
-    /// The answer where the server failed before it had one.
+    /// The answer where the server failed to make one.
     fn failed(&self, is_km_request: bool) -> Response {
-        let km_response = || {
-            let anonymous = Uri::parse(ANONYMOUS).ok()?;
-            let now = self.service.now().time;
-            km::Response::failure(self.skms_uri.clone(), anonymous, Echo::NOTHING, ErrorCode::Unspecified, now).ok()
-        };
-        match is_km_request.then(km_response).flatten() {
-            Some(response) => KmAnswer { status: 500, response, retry_after: None }.into_response(),
-            None => answer::failed().into_response(),
-        }
+        if is_km_request { self.service.failed_key_request().into_response() } else { answer::failed().into_response() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, RawQuery, State};
-use axum::http::header::{ETAG, IF_MATCH};
+use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::from_fn_with_state;
@@ -17,7 +17,7 @@ use super::answer::{self, document};
 use super::body;
 use super::front::{Asker, Front, exchange};
 use super::media::Media;
-use crate::service::{self, IdentityResource, KmAnswer, Point, Problem, RecordPath};
+use crate::service::{self, IdentityResource, KmAnswer, Point, Precondition, Problem, RecordPath};
 use crate::store::Version;
 
 /// The KM route, which answers with a KM Response whatever goes wrong.
@@ -96,8 +96,10 @@ async fn put_record(
     body: Body,
 ) -> Result<Response, Problem> {
     let body = Received::read(&front, Media::Json, &headers, body).await;
-    let if_match = headers.get(IF_MATCH).map(HeaderValue::as_bytes);
-    let stored = front.service.put_record(&asker.caller(front.point), path.record(), if_match, body.as_body()).await?;
+    let (if_match, if_none_match) = (list(&headers, &IF_MATCH), list(&headers, &IF_NONE_MATCH));
+    let precondition = Precondition { if_match: if_match.as_deref(), if_none_match: if_none_match.as_deref() };
+    let caller = asker.caller(front.point);
+    let stored = front.service.put_record(&caller, path.record(), precondition, body.as_body()).await?;
     let status = if stored.is_new { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     Ok(with_etag(status.into_response(), stored.version))
 }
@@ -119,8 +121,8 @@ async fn delete_record(
     path: Segments,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let if_match = headers.get(IF_MATCH).map(HeaderValue::as_bytes);
-    front.service.delete_record(&asker.caller(front.point), path.record(), if_match).await?;
+    let if_match = list(&headers, &IF_MATCH);
+    front.service.delete_record(&asker.caller(front.point), path.record(), if_match.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -212,6 +214,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
 
 fn check_accept(media: Media, headers: &HeaderMap) -> Result<(), Problem> {
     if media.is_accepted(headers) { Ok(()) } else { Err(answer::not_acceptable(media)) }
+}
+
+/// A header field that is a list, whose values may stand in several lines (RFC 9110, section 5.3).
+fn list(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    (!values.is_empty()).then(|| values.join(&b", "[..]))
 }
 
 fn with_etag(mut response: Response, version: Version) -> Response {

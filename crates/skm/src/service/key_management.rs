@@ -103,7 +103,7 @@ impl Service {
     }
 
     /// The answer to a KM Request that is refused.
-    fn km_failure(&self, refused: &Refused, user: Option<Uri>, echo: Echo, now: Timestamp) -> KmAnswer {
+    pub(super) fn km_failure(&self, refused: &Refused, user: Option<Uri>, echo: Echo, now: Timestamp) -> KmAnswer {
         let failure = refused.failure;
         let failed = |user, echo| Response::failure(self.skms_uri.clone(), user, echo, failure.error_code(), now);
         let response = failed(user.unwrap_or_else(|| self.nobody.clone()), echo)

@@ -1,0 +1,112 @@
+//! `skms serve`: the server until it is told to stop.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use serde_json::json;
+use skm::config::Config;
+use skm::seal::Secret;
+use skm::server::{Reloader, Server, ServerError};
+use skm::service::{Clock, Service};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::is_trial;
+use crate::fault::Fault;
+use crate::operator::read_config;
+
+/// The variable that says what is logged, as `info` or `warn,skm::server=debug`.
+const LOG_VARIABLE: &str = "SKMS_LOG";
+
+/// How long what still works in the background may take to end.
+const END: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT; SIGHUP reads certificates and revocation lists again.
+pub(crate) fn run(path: &Path, trial: bool) -> Result<(), Fault> {
+    let config = read_config(path)?;
+    permit(&config, trial)?;
+    // Other processes of the same user stay out of the memory of this one.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).context("cannot keep others from reading the memory")?;
+    let source = config.seal.source().with_context(|| format!("{}: no sealing key", path.display()))?;
+    // Before the first thread, since a variable is unset once it is read.
+    let secret = source.read().map_err(|error| Fault::usage(anyhow!("the sealing key: {error}")))?;
+    start_log().map_err(Fault::usage)?;
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(&config, secret, trial));
+    runtime.shutdown_timeout(END);
+    result
+}
+
+async fn serve(config: &Config, secret: Secret, trial: bool) -> Result<(), Fault> {
+    let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let service = Arc::new(Service::open(config, secret, Clock::system()).await?);
+    let server = Server::bind(config, service).await.map_err(|error| match error {
+        ServerError::Tls { .. } => Fault::usage(error),
+        _ => Fault::from(error),
+    })?;
+    let reloader = server.reloader();
+    announce(&server)?;
+    let stop = async {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hang_up.recv() => reload(&reloader, config, trial),
+            }
+        }
+    };
+    server.run(stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Says on one line of standard output where the server listens.
+fn announce(server: &Server) -> anyhow::Result<()> {
+    let mut line = json!(server.addresses());
+    line["ready"] = true.into();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot say where the server listens")
+}
+
+fn reload(reloader: &Reloader, config: &Config, trial: bool) {
+    match permit(config, trial).and_then(|()| Ok(reloader.reload()?)) {
+        Ok(()) => tracing::info!("certificates and revocation lists are read again"),
+        Err(error) => {
+            tracing::error!(error = %format!("{error:#}"), "certificates or revocation lists stay as they were")
+        }
+    }
+}
+
+/// Refuses the certificates and the token issuer of a trial, unless it is one.
+fn permit(config: &Config, trial: bool) -> anyhow::Result<()> {
+    if is_trial(config) && !trial {
+        Err(anyhow!("certificates or token issuer are of a trial: that needs --trial"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Logs to standard error, one JSON object a line.
+fn start_log() -> anyhow::Result<()> {
+    let text = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info".into());
+    let targets: Targets = text.parse().with_context(|| format!("environment variable {LOG_VARIABLE}: {text}"))?;
+    // Below warnings, the libraries log what they read and write, tokens included.
+    let is_fit = filter_fn(|metadata| metadata.target().starts_with("skm") || *metadata.level() <= LevelFilter::WARN);
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(targets).with_filter(is_fit)).try_init()?;
+    // What a panic says might be secret; where it happened is not.
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "panicked");
+    }));
+    Ok(())
+}
