@@ -9,6 +9,7 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod domain;
+pub mod group;
 #[cfg(feature = "server")]
 pub mod limits;
 #[cfg(feature = "server")]

@@ -18,6 +18,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub(crate) use source::open_private;
 pub use source::{KeyError, KeySource, SALT_OCTETS, Secret};
 
 /// The octets of a sealing key.

@@ -164,6 +164,15 @@ fn line(text: &str) -> &str {
 
 /// The text of a file that is its owner's alone, and whose owner is the user of this process.
 fn read_file(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    // Room from the start: a buffer that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(2 * FILE_OCTETS));
+    let read = open_private(path)?.take(FILE_OCTETS as u64).read_to_string(&mut text);
+    read.map_err(|error| KeyError::Io(path.to_owned(), error))?;
+    Ok(text)
+}
+
+/// Opens a file that is its owner's alone, and whose owner is the user of this process.
+pub(crate) fn open_private(path: &Path) -> Result<File, KeyError> {
     let failed = |error| KeyError::Io(path.to_owned(), error);
     let found = std::fs::metadata(path).map_err(failed)?;
     // Opening a pipe would wait for its other end.
@@ -182,10 +191,7 @@ fn read_file(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     if mode & 0o077 != 0 {
         return Err(KeyError::Access(path.to_owned(), mode));
     }
-    // Room from the start: a buffer that grows leaves copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(2 * FILE_OCTETS));
-    file.take(FILE_OCTETS as u64).read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
+    Ok(file)
 }
 
 /// Reads a variable and unsets it, so that processes started later do not inherit it.

@@ -6,10 +6,12 @@ mod config;
 mod delegate;
 mod domain;
 mod fault;
+mod group;
 mod init;
 mod migrate;
 mod operator;
 mod provision;
+mod serve;
 mod token;
 
 use std::io::{ErrorKind, Write};
@@ -20,6 +22,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use fault::Fault;
+use operator::read_config;
 
 /// Key management server of SEAL (3GPP TS 33.434)
 #[derive(Parser)]
@@ -39,6 +42,12 @@ const EXIT_STATUS: &str =
 enum Command {
     /// Makes a configuration to be filled in, or all files of a trial
     Init(init::Arguments),
+    /// Runs the server until it is told to stop, by SIGTERM or SIGINT; SIGHUP makes it read its certificates again
+    Serve {
+        /// Accept the certificates and the token issuer of a trial
+        #[arg(long)]
+        trial: bool,
+    },
     /// Looks after the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -57,6 +66,9 @@ enum Command {
     /// Says who may have the keys of another user
     #[command(subcommand)]
     Delegate(delegate::Command),
+    /// Distributes keys to groups, as a group manager: with a server, and without its configuration
+    #[command(subcommand)]
+    Group(group::Command),
     /// Shows and verifies the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -85,6 +97,10 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     let config: &Path = &arguments.config;
     match &arguments.command {
         Command::Init(arguments) => init::run(arguments, out)?,
+        Command::Serve { trial } => {
+            read_config(config)?;
+            serve::run(config, *trial)?;
+        }
         Command::Config(command) => config::run(command, config, out)?,
         Command::Migrate => migrate::run(config, out)?,
         Command::Domain(command) => domain::run(command, config, out)?,
@@ -92,6 +108,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
         Command::Block(arguments) => block::run(arguments, true, config, out)?,
         Command::Unblock(arguments) => block::run(arguments, false, config, out)?,
         Command::Delegate(command) => delegate::run(command, config, out)?,
+        Command::Group(command) => return group::run(command, out),
         Command::Audit(command) => audit::run(command, config, out)?,
         Command::Token(arguments) => token::run(arguments, config, out)?,
     }
