@@ -183,31 +183,40 @@ impl Chain {
         &self.server
     }
 
-    /// The entry for an event after the present head, which is checked first, and the new head.
+    /// The entries for events after the present head, which is checked first, and the new head. Control characters in
+    /// what an event says are replaced by their numbers.
     ///
     /// # Errors
     ///
     /// [`Fault::Head`].
-    pub fn append(&self, head: Option<&Head>, event: &Event) -> Result<(Entry, Head), Fault> {
-        if head.is_some_and(|head| !self.is_sealed(head)) {
+    pub fn append(&self, head: Option<Head>, events: &[Event]) -> Result<(Vec<Entry>, Option<Head>), Fault> {
+        if head.as_ref().is_some_and(|head| !self.is_sealed(head)) {
             return Err(Fault::Head);
         }
-        let mut entry = Entry {
-            sequence: head.map_or(0, |head| head.sequence) + 1,
-            time: event.time.to_unix().cast_signed(),
-            principal: event.principal.clone(),
-            action: event.action.as_str().into(),
-            target: event.target.clone(),
-            period: event.period.map(u64::cast_signed),
-            outcome: event.outcome.as_str().into(),
-            request_id: event.request_id.clone(),
-            mac: Vec::new(),
-        };
-        let previous = head.map_or(&[][..], |head| &head.mac);
-        entry.mac = self.with_fields(previous, &entry, |key, parts| mac(key, parts).to_vec());
-        let (sequence, end) = (entry.sequence, entry.mac.clone());
-        let seal = self.with_end(sequence, &end, |key, parts| mac(key, parts).to_vec());
-        Ok((entry, Head { sequence, mac: end, seal }))
+        let (mut sequence, mut end) = head.map_or_else(Default::default, |head| (head.sequence, head.mac));
+        let mut entries = Vec::with_capacity(events.len());
+        for event in events {
+            sequence += 1;
+            let mut entry = Entry {
+                sequence,
+                time: event.time.to_unix().cast_signed(),
+                principal: printable(&event.principal),
+                action: event.action.as_str().into(),
+                target: printable(&event.target),
+                period: event.period.map(u64::cast_signed),
+                outcome: event.outcome.as_str().into(),
+                request_id: printable(&event.request_id),
+                mac: Vec::new(),
+            };
+            entry.mac = self.with_fields(&end, &entry, |key, parts| mac(key, parts).to_vec());
+            end.clone_from(&entry.mac);
+            entries.push(entry);
+        }
+        let head = (sequence > 0).then(|| {
+            let seal = self.with_end(sequence, &end, |key, parts| mac(key, parts).to_vec());
+            Head { sequence, mac: end, seal }
+        });
+        Ok((entries, head))
     }
 
     /// Begins to verify the chain, from its first entry.
@@ -247,6 +256,19 @@ impl fmt::Debug for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Chain({})", self.server)
     }
+}
+
+/// A text with `\u{7}` for a control character: neither a terminal nor a database is to act on one.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            printable.extend(character.escape_unicode());
+        } else {
+            printable.push(character);
+        }
+    }
+    printable
 }
 
 /// A chain on its way of being verified.

@@ -1,12 +1,18 @@
 //! What the server keeps, and how.
 //!
-//! [`Store`] seals what is secret and chains the audit log; a [`Database`] keeps the rows, and sees secrets sealed only.
-//! Whatever changes, changes in one transaction with its audit entry.
+//! [`Store`] seals what is secret and chains the audit log; a database keeps the rows, and sees secrets sealed only.
+//! Whatever changes, changes in one transaction with its audit entry; changes that come at once share a transaction.
 
+mod batch;
+mod error;
+mod postgres;
 mod rows;
-pub mod sqlite;
+mod sql;
+mod sqlite;
+mod writer;
 
 use std::fmt;
+use std::sync::Arc;
 
 use mikey_sakke::eccsi::Ksak;
 use mikey_sakke::identity::Uri;
@@ -16,10 +22,16 @@ use mikey_sakke::sakke::MasterSecret;
 use mikey_sakke::time::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::audit::{Chain, Entry, Event, Fault, Report};
-use crate::seal::{KEY_OCTETS, KeyError, OpenError, Place, RandomError, SALT_OCTETS, SealKey, Secret, random};
+use crate::audit::{Chain, Entry, Event, Report};
+use crate::seal::{KEY_OCTETS, KeyError, OpenError, Place, SALT_OCTETS, SealKey, Secret, random};
 
-pub use rows::{Change, Condition, Database, Delegate, Keyring, Quota, Replay, RowKey, SealedRow, Version};
+use batch::{Answer, Write};
+use error::MAX_NAME_OCTETS;
+use rows::{Database, Keyring, RowKey, SealedRow};
+use writer::Writer;
+
+pub use error::StoreError;
+pub use rows::{Change, Condition, Delegate, Quota, Replay, Version};
 
 /// The collection of records.
 const RECORDS: &str = "records";
@@ -34,39 +46,6 @@ const SEALED: &str = "sealed";
 /// The entries of the audit log that are read at once.
 const PAGE: u32 = 1000;
 
-/// A store that does not do what it is asked for.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The URL is none that the store has a back end for.
-    #[error("store.url: not of the form sqlite:PATH")]
-    Url,
-    /// The file of the database cannot be made.
-    #[error("{0}: {1}")]
-    Io(std::path::PathBuf, #[source] std::io::Error),
-    /// The database failed.
-    #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The schema of the database cannot be brought up to date.
-    #[error("the schema of the database: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
-    /// There is no sealing key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The store was made with another sealing key.
-    #[error("the sealing key is not the one that the store was made with")]
-    WrongKey,
-    /// A row was changed outside of the store.
-    #[error("a row of {0} was changed outside of the store")]
-    Damaged(&'static str),
-    /// The audit log was changed outside of the store.
-    #[error("audit log: {0}")]
-    Audit(#[from] Fault),
-    /// The random source failed.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-}
-
 /// The master secrets of a security domain.
 #[derive(Clone, Debug)]
 pub struct DomainKeys {
@@ -76,9 +55,27 @@ pub struct DomainKeys {
     pub ksak: Ksak,
 }
 
+/// The databases there are.
+#[derive(Clone, Copy)]
+enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+impl Backend {
+    fn of(url: &str) -> Result<Self, StoreError> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => Ok(Self::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres),
+            _ => Err(StoreError::Url),
+        }
+    }
+}
+
 /// What a server keeps.
 pub struct Store {
-    database: Box<dyn Database>,
+    database: Arc<dyn Database>,
+    writer: Writer,
     key: SealKey,
     chain: Chain,
 }
@@ -86,17 +83,37 @@ pub struct Store {
 impl Store {
     /// Opens the store at a URL, for the server of this name in the audit log.
     ///
-    /// `sqlite:PATH` is a file, which is made if there is none, for its owner alone.
+    /// `sqlite:PATH` is a file, which is made if there is none, for its owner alone. `postgres://USER@HOST/DATABASE` is
+    /// a database of PostgreSQL with the schema that [`migrate`](Self::migrate) makes; a host that is neither a directory
+    /// with a socket nor on the loopback interface is reached over TLS, and its certificate is verified.
+    ///
+    /// Changes are made by a task of the runtime that this is called on.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn open(url: &str, secret: Secret, server: &str) -> Result<Self, StoreError> {
-        Self::over(Box::new(sqlite::Sqlite::open(url).await?), secret, server).await
+        match Backend::of(url)? {
+            Backend::Sqlite => Self::over(Arc::new(sqlite::open(url).await?), secret, server).await,
+            Backend::Postgres => Self::over(Arc::new(postgres::open(url).await?), secret, server).await,
+        }
+    }
+
+    /// Brings the schema of the database at a URL up to date. [`open`](Self::open) does so for a file, which only one
+    /// server has, and refuses any other schema than its own for a database that servers share.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn migrate(url: &str) -> Result<(), StoreError> {
+        match Backend::of(url)? {
+            Backend::Sqlite => sqlite::open(url).await.map(drop),
+            Backend::Postgres => postgres::migrate(url).await,
+        }
     }
 
     /// A store over a database.
-    async fn over(database: Box<dyn Database>, secret: Secret, server: &str) -> Result<Self, StoreError> {
+    async fn over(database: Arc<dyn Database>, secret: Secret, server: &str) -> Result<Self, StoreError> {
         let salt = database.salt(random()?).await?;
         let salt: [u8; SALT_OCTETS] = salt.try_into().map_err(|_| StoreError::Damaged("keyring"))?;
         // A derivation takes too long for a thread that serves others.
@@ -112,7 +129,8 @@ impl Store {
         let audit_key = key.open(place, &keyring.audit_key).map_err(|_| StoreError::Damaged("keyring"))?;
         let audit_key =
             <[u8; KEY_OCTETS]>::try_from(audit_key.as_slice()).map_err(|_| StoreError::Damaged("keyring"))?;
-        Ok(Self { database, key, chain: Chain::new(Zeroizing::new(audit_key), server.to_owned()) })
+        let chain = Chain::new(Zeroizing::new(audit_key), server.to_owned());
+        Ok(Self { writer: Writer::start(database.clone(), chain.clone()), database, key, chain })
     }
 
     /// The record for a subject of a service, valid or not, with its version.
@@ -145,7 +163,7 @@ impl Store {
         condition: Condition,
         event: &Event,
     ) -> Result<Change, StoreError> {
-        self.put(&record_key(service, subject), &rows::encode_record(record), condition, event).await
+        self.put(record_key(service, subject), &rows::encode_record(record), condition, event).await
     }
 
     /// Deletes a record if the condition holds.
@@ -160,7 +178,7 @@ impl Store {
         condition: Condition,
         event: &Event,
     ) -> Result<Change, StoreError> {
-        self.database.delete(&record_key(service, subject), condition, &self.chain, event).await
+        self.change(Write::Delete { key: record_key(service, subject), condition }, event).await
     }
 
     /// The master secrets of this name.
@@ -193,7 +211,7 @@ impl Store {
         let mut value = Zeroizing::new(Vec::with_capacity(256));
         value.extend_from_slice(keys.z.to_octets().expose());
         value.extend_from_slice(keys.ksak.to_octets().expose());
-        self.put(&RowKey::new(DOMAIN_KEYS, name.as_str()), &value, Condition::Absent, event).await
+        self.put(RowKey::new(DOMAIN_KEYS, name.as_str()), &value, Condition::Absent, event).await
     }
 
     /// The published document of the domain. It is sealed as well, so that nobody else names group managers.
@@ -215,7 +233,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn put_domain(&self, json: &str, condition: Condition, event: &Event) -> Result<Change, StoreError> {
-        self.put(&RowKey::new(DOMAIN, ""), json.as_bytes(), condition, event).await
+        self.put(RowKey::new(DOMAIN, ""), json.as_bytes(), condition, event).await
     }
 
     /// Remembers a request that passed all checks before this one, and logs it: `key` is its
@@ -232,7 +250,11 @@ impl Store {
         quota: Option<Quota<'_>>,
         event: &Event,
     ) -> Result<Replay, StoreError> {
-        self.database.accept(key, expires, quota, &self.chain, event).await
+        let quota = match quota {
+            Some(Quota { user, period, limit }) => Some(((stored_name(user.as_str())?, period.cast_signed()), limit)),
+            None => None,
+        };
+        self.change(Write::Accept { key: *key, expires, quota }, event).await
     }
 
     /// Forgets a request whose answer failed in the server, and logs that, so that it may be sent again. What was
@@ -242,15 +264,15 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn release(&self, key: &[u8; 32], event: &Event) -> Result<(), StoreError> {
-        self.database.release(key, &self.chain, event).await
+        self.change(Write::Release { key: *key }, event).await.map(|_: bool| ())
     }
 
-    /// Forgets the requests that are stale by now; returns how many.
+    /// Forgets the requests that are stale by now.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn prune_replays(&self, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError> {
         self.database.prune_replays(now).await
     }
 
@@ -270,7 +292,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn add_delegate(&self, delegate: &Delegate, event: &Event) -> Result<(), StoreError> {
-        self.database.add_delegate(delegate, &self.chain, event).await
+        let Delegate { principal, user, expires } = delegate;
+        let key = (stored_name(principal)?, stored_name(user.as_str())?);
+        self.change(Write::AddDelegate { key, expires: *expires }, event).await.map(|_: bool| ())
     }
 
     /// Takes that back; false if there is nothing to take back.
@@ -279,7 +303,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn remove_delegate(&self, principal: &str, user: &Uri, event: &Event) -> Result<bool, StoreError> {
-        self.database.remove_delegate(principal, user.as_str(), &self.chain, event).await
+        let key = (stored_name(principal)?, stored_name(user.as_str())?);
+        self.change(Write::RemoveDelegate { key }, event).await
     }
 
     /// Whether the principal may have the keys of this user now.
@@ -288,6 +313,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn is_delegate(&self, principal: &str, user: &Uri, now: Timestamp) -> Result<bool, StoreError> {
+        if stored_name(principal).is_err() {
+            return Ok(false);
+        }
         self.database.is_delegate(principal, user.as_str(), now).await
     }
 
@@ -306,7 +334,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn set_blocked(&self, uri: &Uri, blocked: bool, event: &Event) -> Result<bool, StoreError> {
-        self.database.set_blocked(uri.as_str(), blocked, &self.chain, event).await
+        let uri = stored_name(uri.as_str())?;
+        self.change(if blocked { Write::Block { uri } } else { Write::Unblock { uri } }, event).await
     }
 
     /// Whether a URI is blocked.
@@ -318,13 +347,22 @@ impl Store {
         self.database.is_blocked(uri.as_str()).await
     }
 
+    /// All URIs that are blocked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn blocked(&self) -> Result<Vec<Uri>, StoreError> {
+        self.database.blocked().await
+    }
+
     /// Logs an event that changes nothing else.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn log(&self, event: &Event) -> Result<(), StoreError> {
-        self.database.log(&self.chain, event).await
+        self.change(Write::Log, event).await.map(|_: bool| ())
     }
 
     /// The entries of this server's audit log after a number, at most 1000 at a time.
@@ -366,11 +404,16 @@ impl Store {
         Ok(Some((row.version, value)))
     }
 
-    async fn put(&self, key: &RowKey, value: &[u8], condition: Condition, event: &Event) -> Result<Change, StoreError> {
+    async fn put(&self, key: RowKey, value: &[u8], condition: Condition, event: &Event) -> Result<Change, StoreError> {
         let version = Version::random()?;
         let row_key = key.columns();
-        let sealed = self.key.seal(place(key, &row_key, version), value)?;
-        self.database.put(key, SealedRow { version, sealed }, condition, &self.chain, event).await
+        let sealed = self.key.seal(place(&key, &row_key, version), value)?;
+        self.change(Write::Put { key, row: SealedRow { version, sealed }, condition }, event).await
+    }
+
+    async fn change<T: TryFrom<Answer>>(&self, write: Write, event: &Event) -> Result<T, StoreError> {
+        let answer = self.writer.write(write, event.clone()).await?;
+        T::try_from(answer).map_err(|_| sqlx::Error::WorkerCrashed.into())
     }
 }
 
@@ -378,6 +421,12 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("key", &self.key).field("chain", &self.chain).finish_non_exhaustive()
     }
+}
+
+/// A name that can be part of the key of a row in every database.
+fn stored_name(name: &str) -> Result<String, StoreError> {
+    let is_fit = name.len() <= MAX_NAME_OCTETS && !name.chars().any(char::is_control);
+    is_fit.then(|| name.to_owned()).ok_or(StoreError::Name)
 }
 
 fn record_key(service: &Identifier, subject: &Subject) -> RowKey {

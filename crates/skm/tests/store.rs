@@ -137,8 +137,7 @@ async fn a_passphrase_opens_what_it_sealed() {
 
 #[tokio::test]
 async fn urls_without_a_back_end_are_refused() {
-    for url in ["", "sqlite:", "sqlite://", "sqlite::memory:", "sqlite:a.db?mode=memory", "postgres://host/skm", "a.db"]
-    {
+    for url in ["", "sqlite:", "sqlite://", "sqlite::memory:", "sqlite:a.db?mode=memory", "mysql://host/skm", "a.db"] {
         let opened = Store::open(url, Secret::from_key(KEY).unwrap(), "skms-1").await;
         assert!(matches!(opened, Err(StoreError::Url)), "{url}");
     }
@@ -322,9 +321,9 @@ async fn a_request_is_remembered_until_it_expires() {
     assert_eq!(accept(1).await, Replay::Replayed);
     store.release(&[1; 32], &event("request")).await.unwrap();
     assert_eq!(accept(1).await, Replay::Fresh);
-    assert_eq!(store.prune_replays(at(NOW + 10)).await.unwrap(), 0);
+    store.prune_replays(at(NOW + 10)).await.unwrap();
     assert_eq!(accept(1).await, Replay::Replayed);
-    assert_eq!(store.prune_replays(at(NOW + 11)).await.unwrap(), 2);
+    store.prune_replays(at(NOW + 11)).await.unwrap();
     assert_eq!(accept(1).await, Replay::Fresh);
 }
 

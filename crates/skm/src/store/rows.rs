@@ -11,7 +11,8 @@ use mikey_sakke::time::Timestamp;
 use zeroize::Zeroizing;
 
 use super::StoreError;
-use crate::audit::{Chain, Entry, Event, Head};
+use super::batch::{Answer, Batch};
+use crate::audit::{Entry, Head};
 use crate::seal::{RandomError, SALT_OCTETS, random};
 
 /// The octets of z.
@@ -129,16 +130,16 @@ pub struct Delegate {
 }
 
 /// The key of a row with a sealed value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowKey {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowKey {
     /// What the row is of.
-    pub collection: &'static str,
+    pub(super) collection: &'static str,
     /// The ServiceID, for records.
-    pub service: String,
+    pub(super) service: String,
     /// The kind of the subject, for records.
-    pub kind: &'static str,
+    pub(super) kind: &'static str,
     /// The identifier.
-    pub id: String,
+    pub(super) id: String,
 }
 
 impl RowKey {
@@ -153,89 +154,47 @@ impl RowKey {
 
 /// A row with a sealed value.
 #[derive(Clone, Debug)]
-pub struct SealedRow {
+pub(super) struct SealedRow {
     /// Its version.
-    pub version: Version,
+    pub(super) version: Version,
     /// The value.
-    pub sealed: Vec<u8>,
+    pub(super) sealed: Vec<u8>,
 }
 
 /// The sealing key that a store was made with, and what is sealed with it for the store itself.
 #[derive(Clone, Debug)]
-pub struct Keyring {
+pub(super) struct Keyring {
     /// The id of the sealing key.
-    pub key_id: String,
+    pub(super) key_id: String,
     /// The key of the audit log, sealed.
-    pub audit_key: Vec<u8>,
+    pub(super) audit_key: Vec<u8>,
 }
 
-/// A database. A method that takes an event changes its rows and appends the event to the chain in one transaction,
-/// or does neither.
+/// A database.
 #[async_trait]
-pub trait Database: Send + Sync {
+pub(super) trait Database: Send + Sync {
     /// The salt, which is the offered one if there was none.
     async fn salt(&self, offered: [u8; SALT_OCTETS]) -> Result<Vec<u8>, StoreError>;
     /// The keyring, which is the offered one if there was none.
     async fn keyring(&self, offered: Keyring) -> Result<Keyring, StoreError>;
 
-    /// A row with a sealed value.
-    async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError>;
-    /// Inserts or replaces a row if the condition holds.
-    async fn put(
-        &self,
-        key: &RowKey,
-        row: SealedRow,
-        condition: Condition,
-        chain: &Chain,
-        event: &Event,
-    ) -> Result<Change, StoreError>;
-    /// Deletes a row if the condition holds.
-    async fn delete(
-        &self,
-        key: &RowKey,
-        condition: Condition,
-        chain: &Chain,
-        event: &Event,
-    ) -> Result<Change, StoreError>;
-
-    /// Inserts a replay key if it is new, and increments the counter of a quota that is not used up.
-    async fn accept(
-        &self,
-        key: &[u8; 32],
-        expires: Timestamp,
-        quota: Option<Quota<'_>>,
-        chain: &Chain,
-        event: &Event,
-    ) -> Result<Replay, StoreError>;
-    /// Deletes a replay key.
-    async fn release(&self, key: &[u8; 32], chain: &Chain, event: &Event) -> Result<(), StoreError>;
+    /// Makes the changes of a batch and appends their events to the audit log in one transaction, or does neither.
+    async fn commit(&self, batch: Batch) -> Result<Vec<Answer>, StoreError>;
     /// Deletes the replay keys that have expired.
-    async fn prune_replays(&self, now: Timestamp) -> Result<u64, StoreError>;
+    async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError>;
     /// Accepts nothing until then.
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError>;
 
-    /// Inserts or replaces a delegate.
-    async fn add_delegate(&self, delegate: &Delegate, chain: &Chain, event: &Event) -> Result<(), StoreError>;
-    /// Deletes a delegate.
-    async fn remove_delegate(
-        &self,
-        principal: &str,
-        user: &str,
-        chain: &Chain,
-        event: &Event,
-    ) -> Result<bool, StoreError>;
+    /// A row with a sealed value.
+    async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError>;
     /// Whether there is such a delegate that has not expired.
     async fn is_delegate(&self, principal: &str, user: &str, now: Timestamp) -> Result<bool, StoreError>;
     /// All delegates.
     async fn delegates(&self) -> Result<Vec<Delegate>, StoreError>;
-
-    /// Inserts or deletes a block.
-    async fn set_blocked(&self, uri: &str, blocked: bool, chain: &Chain, event: &Event) -> Result<bool, StoreError>;
     /// Whether there is such a block.
     async fn is_blocked(&self, uri: &str) -> Result<bool, StoreError>;
-
-    /// Appends an event.
-    async fn log(&self, chain: &Chain, event: &Event) -> Result<(), StoreError>;
+    /// All blocks.
+    async fn blocked(&self) -> Result<Vec<Uri>, StoreError>;
     /// Entries after a number, in their order.
     async fn entries(&self, server: &str, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError>;
     /// The head of a chain.

@@ -24,17 +24,17 @@ CREATE INDEX replays_expires ON replays (expires);
 CREATE TABLE replay_hold (id INTEGER PRIMARY KEY CHECK (id = 1), until INTEGER NOT NULL) STRICT;
 
 CREATE TABLE issues (
-    user TEXT NOT NULL,
+    user_uri TEXT NOT NULL,
     period INTEGER NOT NULL,
     count INTEGER NOT NULL,
-    PRIMARY KEY (user, period)
+    PRIMARY KEY (user_uri, period)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE delegates (
     principal TEXT NOT NULL,
-    user TEXT NOT NULL,
+    user_uri TEXT NOT NULL,
     expires INTEGER NOT NULL,
-    PRIMARY KEY (principal, user)
+    PRIMARY KEY (principal, user_uri)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE blocks (uri TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;

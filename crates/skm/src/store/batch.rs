@@ -1,0 +1,304 @@
+//! Changes that are committed together.
+//!
+//! What becomes of a change depends on rows: a condition, a replay, a quota. A back end locks the database, loads the
+//! rows that the changes of a [`Batch`] depend on, lets it [`apply`](Batch::apply) them one after the other in memory,
+//! saves the rows that are other than before, and commits. So the decisions stand here once for all back ends, a
+//! change that comes to nothing costs its neighbours nothing, and a batch takes a few statements.
+
+use std::collections::BTreeMap;
+use std::mem::take;
+
+use mikey_sakke::time::Timestamp;
+
+use super::StoreError;
+use super::rows::{Change, Condition, Replay, RowKey, SealedRow};
+use crate::audit::{Chain, Entry, Event, Head};
+
+/// A change that is asked for.
+#[derive(Debug)]
+pub(super) enum Write {
+    /// Inserts or replaces a row if the condition holds. Answered with a [`Change`].
+    Put { key: RowKey, row: SealedRow, condition: Condition },
+    /// Deletes a row if the condition holds. Answered with a [`Change`].
+    Delete { key: RowKey, condition: Condition },
+    /// Inserts a replay key, and increments the counter of issues that is below the limit. Answered with a [`Replay`].
+    Accept { key: [u8; 32], expires: Timestamp, quota: Option<(IssueKey, u32)> },
+    /// Deletes a replay key.
+    Release { key: [u8; 32] },
+    /// Inserts or replaces a delegate.
+    AddDelegate { key: DelegateKey, expires: Timestamp },
+    /// Deletes a delegate.
+    RemoveDelegate { key: DelegateKey },
+    /// Inserts a block.
+    Block { uri: String },
+    /// Deletes a block.
+    Unblock { uri: String },
+    /// Nothing but an entry of the audit log.
+    Log,
+}
+
+/// User and number of the key period.
+pub(super) type IssueKey = (String, i64);
+
+/// Principal and user.
+pub(super) type DelegateKey = (String, String);
+
+/// What became of a [`Write`].
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer {
+    Row(Change),
+    Request(Replay),
+    /// Whether there was anything to do.
+    Other(bool),
+}
+
+impl Answer {
+    /// Whether it changed anything, and is to be logged.
+    fn is_change(self) -> bool {
+        match self {
+            Self::Row(change) => !matches!(change, Change::Conflict | Change::NotFound),
+            Self::Request(replay) => replay == Replay::Fresh,
+            Self::Other(done) => done,
+        }
+    }
+}
+
+impl TryFrom<Answer> for Change {
+    type Error = Answer;
+
+    fn try_from(answer: Answer) -> Result<Self, Answer> {
+        if let Answer::Row(change) = answer { Ok(change) } else { Err(answer) }
+    }
+}
+
+impl TryFrom<Answer> for Replay {
+    type Error = Answer;
+
+    fn try_from(answer: Answer) -> Result<Self, Answer> {
+        if let Answer::Request(replay) = answer { Ok(replay) } else { Err(answer) }
+    }
+}
+
+impl TryFrom<Answer> for bool {
+    type Error = Answer;
+
+    fn try_from(answer: Answer) -> Result<Self, Answer> {
+        if let Answer::Other(done) = answer { Ok(done) } else { Err(answer) }
+    }
+}
+
+/// The rows of a table that a batch depends on.
+#[derive(Debug)]
+pub(super) struct Table<K, V> {
+    rows: BTreeMap<K, Row<V>>,
+}
+
+#[derive(Debug)]
+struct Row<V> {
+    value: Option<V>,
+    is_changed: bool,
+}
+
+impl<K: Ord, V> Table<K, V> {
+    const fn new() -> Self {
+        Self { rows: BTreeMap::new() }
+    }
+
+    /// Notes a row to load.
+    fn want(&mut self, key: K) {
+        self.rows.insert(key, Row { value: None, is_changed: false });
+    }
+
+    fn get(&self, key: &K) -> Option<&V> {
+        self.rows.get(key)?.value.as_ref()
+    }
+
+    fn set(&mut self, key: K, value: Option<V>) {
+        self.rows.insert(key, Row { value, is_changed: true });
+    }
+
+    /// The keys of the rows to load.
+    pub(super) fn wanted(&self) -> Vec<K>
+    where
+        K: Clone,
+    {
+        self.rows.keys().cloned().collect()
+    }
+
+    /// Takes a row that was found.
+    pub(super) fn load(&mut self, key: K, value: V) {
+        self.rows.insert(key, Row { value: Some(value), is_changed: false });
+    }
+
+    /// The rows to insert or replace.
+    pub(super) fn put(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.rows.iter().filter(|(_, row)| row.is_changed).filter_map(|(key, row)| Some((key, row.value.as_ref()?)))
+    }
+
+    /// The keys of the rows to delete.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = &K> {
+        self.rows.iter().filter(|(_, row)| row.is_changed && row.value.is_none()).map(|(key, _)| key)
+    }
+}
+
+/// Changes with the rows that they depend on.
+#[derive(Debug)]
+pub(super) struct Batch {
+    chain: Chain,
+    writes: Vec<(Write, Event)>,
+    pub(super) sealed: Table<RowKey, SealedRow>,
+    /// When they expire, in seconds since 1970-01-01T00:00:00Z, as all times in rows.
+    pub(super) replays: Table<[u8; 32], i64>,
+    /// How many there were.
+    pub(super) issues: Table<IssueKey, i64>,
+    /// When they expire.
+    pub(super) delegates: Table<DelegateKey, i64>,
+    pub(super) blocks: Table<String, ()>,
+    /// The time before which no request is accepted.
+    pub(super) hold: Option<i64>,
+    /// The head of the audit log.
+    pub(super) head: Option<Head>,
+    /// The entries to append to the audit log.
+    pub(super) entries: Vec<Entry>,
+    /// What became of each change.
+    pub(super) answers: Vec<Answer>,
+}
+
+impl Batch {
+    pub(super) fn new(chain: Chain, writes: Vec<(Write, Event)>) -> Self {
+        let mut batch = Self {
+            chain,
+            writes: Vec::new(),
+            sealed: Table::new(),
+            replays: Table::new(),
+            issues: Table::new(),
+            delegates: Table::new(),
+            blocks: Table::new(),
+            hold: None,
+            head: None,
+            entries: Vec::new(),
+            answers: Vec::with_capacity(writes.len()),
+        };
+        for (write, _) in &writes {
+            match write {
+                Write::Put { key, .. } | Write::Delete { key, .. } => batch.sealed.want(key.clone()),
+                Write::Accept { key, quota, .. } => {
+                    batch.replays.want(*key);
+                    if let Some((issue, _)) = quota {
+                        batch.issues.want(issue.clone());
+                    }
+                }
+                Write::RemoveDelegate { key } => batch.delegates.want(key.clone()),
+                Write::Block { uri } | Write::Unblock { uri } => batch.blocks.want(uri.clone()),
+                Write::Release { .. } | Write::AddDelegate { .. } | Write::Log => {}
+            }
+        }
+        batch.writes = writes;
+        batch
+    }
+
+    /// The name of the server whose audit log is continued.
+    pub(super) fn server(&self) -> &str {
+        self.chain.server()
+    }
+
+    /// Applies the changes in their order to the rows that were loaded. False if there is nothing to save.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Audit`] if the head was changed outside of the store.
+    pub(super) fn apply(&mut self) -> Result<bool, StoreError> {
+        let mut events = Vec::with_capacity(self.writes.len());
+        for (write, event) in take(&mut self.writes) {
+            let answer = self.apply_one(write, event.time);
+            self.answers.push(answer);
+            if answer.is_change() {
+                events.push(event);
+            }
+        }
+        if events.is_empty() {
+            return Ok(false);
+        }
+        (self.entries, self.head) = self.chain.append(self.head.take(), &events)?;
+        Ok(true)
+    }
+
+    fn apply_one(&mut self, write: Write, now: Timestamp) -> Answer {
+        match write {
+            Write::Put { key, row, condition } => {
+                let found = self.sealed.get(&key).map(|row| row.version);
+                let version = row.version;
+                if !condition.holds(found) {
+                    return Answer::Row(Change::Conflict);
+                }
+                self.sealed.set(key, Some(row));
+                Answer::Row(if found.is_some() { Change::Replaced(version) } else { Change::Created(version) })
+            }
+            Write::Delete { key, condition } => {
+                let found = self.sealed.get(&key).map(|row| row.version);
+                if !condition.holds(found) {
+                    return Answer::Row(Change::Conflict);
+                }
+                if found.is_none() {
+                    return Answer::Row(Change::NotFound);
+                }
+                self.sealed.set(key, None);
+                Answer::Row(Change::Deleted)
+            }
+            Write::Accept { key, expires, quota } => Answer::Request(self.accept(key, expires, quota, now)),
+            Write::Release { key } => {
+                self.replays.set(key, None);
+                Answer::Other(true)
+            }
+            Write::AddDelegate { key, expires } => {
+                self.delegates.set(key, Some(seconds(expires)));
+                Answer::Other(true)
+            }
+            Write::RemoveDelegate { key } => {
+                let found = self.delegates.get(&key).is_some();
+                if found {
+                    self.delegates.set(key, None);
+                }
+                Answer::Other(found)
+            }
+            Write::Block { uri } => {
+                let is_new = self.blocks.get(&uri).is_none();
+                if is_new {
+                    self.blocks.set(uri, Some(()));
+                }
+                Answer::Other(is_new)
+            }
+            Write::Unblock { uri } => {
+                let found = self.blocks.get(&uri).is_some();
+                if found {
+                    self.blocks.set(uri, None);
+                }
+                Answer::Other(found)
+            }
+            Write::Log => Answer::Other(true),
+        }
+    }
+
+    fn accept(&mut self, key: [u8; 32], expires: Timestamp, quota: Option<(IssueKey, u32)>, now: Timestamp) -> Replay {
+        if self.hold.is_some_and(|until| until > seconds(now)) {
+            return Replay::Held;
+        }
+        if self.replays.get(&key).is_some() {
+            return Replay::Replayed;
+        }
+        if let Some((issue, limit)) = quota {
+            let count = self.issues.get(&issue).copied().unwrap_or(0);
+            if count >= i64::from(limit) {
+                return Replay::OverQuota;
+            }
+            self.issues.set(issue, Some(count + 1));
+        }
+        self.replays.set(key, Some(seconds(expires)));
+        Replay::Fresh
+    }
+}
+
+/// A time as it stands in a column.
+pub(super) const fn seconds(at: Timestamp) -> i64 {
+    at.to_unix().cast_signed()
+}

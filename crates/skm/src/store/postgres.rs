@@ -1,0 +1,165 @@
+//! A store in a database of PostgreSQL, for one server or several.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection, Postgres, SqlSafeStr, Transaction, query, query_as};
+use tokio::time::timeout;
+
+use super::StoreError;
+use super::batch::{Batch, IssueKey};
+use super::sql::{CONNECT, Dialect, Sql};
+
+/// Connections that read.
+const READERS: u32 = 8;
+
+/// What the server is to give up on its own, in milliseconds: a statement that waits for a lock, and a transaction
+/// whose client is gone, which others wait for.
+const SESSION: [(&str, &str); 2] = [("lock_timeout", "4000"), ("idle_in_transaction_session_timeout", "4000")];
+
+/// Opens the database at `postgres://USER@HOST/DATABASE`, whose schema is to be up to date.
+pub(super) async fn open(url: &str) -> Result<Sql<Postgres>, StoreError> {
+    let options = options(url)?.options(SESSION);
+    let pool = || PgPoolOptions::new().acquire_timeout(CONNECT);
+    let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+    check_schema(&mut *writer.acquire().await?).await?;
+    let readers = pool().max_connections(READERS).connect_with(options).await?;
+    Ok(Sql { writer, readers })
+}
+
+/// Brings the schema up to date, while no other does.
+pub(super) async fn migrate(url: &str) -> Result<(), StoreError> {
+    let connected = timeout(CONNECT, options(url)?.connect()).await;
+    let mut connection = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let (encoding,): (String,) = query_as("SHOW server_encoding").fetch_one(&mut connection).await?;
+    if encoding != "UTF8" {
+        return Err(StoreError::Encoding);
+    }
+    Migrator::with_migrations(migrations()).run(&mut connection).await?;
+    Ok(connection.close().await?)
+}
+
+fn migrations() -> Vec<Migration> {
+    let schema = include_str!("postgres.sql").into_sql_str();
+    vec![Migration::new(1, Cow::Borrowed("schema"), MigrationType::Simple, schema, false)]
+}
+
+async fn check_schema(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let (exists,): (bool,) =
+        query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *connection).await?;
+    if !exists {
+        return Err(StoreError::TooOld);
+    }
+    let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
+    let known = migrations();
+    let is_known =
+        |version, checksum: &[u8]| known.iter().any(|one| one.version == version && *one.checksum == *checksum);
+    if !applied.iter().all(|one| is_known(one.version, &one.checksum)) {
+        return Err(StoreError::TooNew);
+    }
+    if applied.len() < known.len() {
+        return Err(StoreError::TooOld);
+    }
+    Ok(())
+}
+
+/// Over a network, only the database itself is to be reached.
+fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Url)?.application_name("skms");
+    let host = options.get_host();
+    let is_here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match options.get_ssl_mode() {
+        _ if is_here => Ok(options),
+        PgSslMode::VerifyFull => Ok(options),
+        // What is meant unless something else is said.
+        PgSslMode::Prefer => Ok(options.ssl_mode(PgSslMode::VerifyFull)),
+        _ => Err(StoreError::Plain),
+    }
+}
+
+#[async_trait]
+impl Dialect for Postgres {
+    /// Batches of all servers come one after the other, whatever rows they change: a condition that holds when it is
+    /// checked holds until the commit.
+    async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Self>, StoreError> {
+        let mut transaction = connection.begin().await?;
+        query("SELECT id FROM keyring FOR UPDATE").execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+
+    async fn load(connection: &mut PgConnection, batch: &mut Batch) -> Result<(), StoreError> {
+        let keys = batch.replays.wanted();
+        if !keys.is_empty() {
+            let select = query_as("SELECT key, expires FROM replays WHERE key = ANY($1)").bind(&keys);
+            let found: Vec<([u8; 32], i64)> = select.fetch_all(&mut *connection).await?;
+            found.into_iter().for_each(|(key, expires)| batch.replays.load(key, expires));
+        }
+        let (users, periods): (Vec<_>, Vec<_>) = batch.issues.wanted().into_iter().unzip();
+        if !users.is_empty() {
+            let select = query_as(
+                "SELECT user_uri, period, count FROM issues \
+                 JOIN UNNEST($1::TEXT[], $2::BIGINT[]) AS wanted (user_uri, period) USING (user_uri, period)",
+            )
+            .bind(users)
+            .bind(periods);
+            let found: Vec<(String, i64, i64)> = select.fetch_all(&mut *connection).await?;
+            found.into_iter().for_each(|(user, period, count)| batch.issues.load((user, period), count));
+        }
+        Ok(())
+    }
+
+    async fn save(connection: &mut PgConnection, batch: &Batch) -> Result<(), StoreError> {
+        let (keys, expiries): (Vec<[u8; 32]>, Vec<i64>) = batch.replays.put().unzip();
+        if !keys.is_empty() {
+            query(
+                "INSERT INTO replays (key, expires) SELECT * FROM UNNEST($1::BYTEA[], $2::BIGINT[]) \
+                 ON CONFLICT (key) DO UPDATE SET expires = excluded.expires",
+            )
+            .bind(keys)
+            .bind(expiries)
+            .execute(&mut *connection)
+            .await?;
+        }
+        let (issues, counts): (Vec<&IssueKey>, Vec<&i64>) = batch.issues.put().unzip();
+        if !issues.is_empty() {
+            let (users, periods): (Vec<_>, Vec<_>) =
+                issues.iter().map(|(user, period)| (user.as_str(), *period)).unzip();
+            query(
+                "INSERT INTO issues (user_uri, period, count) \
+                 SELECT * FROM UNNEST($1::TEXT[], $2::BIGINT[], $3::BIGINT[]) \
+                 ON CONFLICT (user_uri, period) DO UPDATE SET count = excluded.count",
+            )
+            .bind(users)
+            .bind(periods)
+            .bind(counts)
+            .execute(&mut *connection)
+            .await?;
+        }
+        let entries = &batch.entries;
+        query(
+            "INSERT INTO audit (server, sequence, time, principal, action, target, period, outcome, request_id, mac) \
+             SELECT $1, * FROM UNNEST($2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::BIGINT[], \
+             $8::TEXT[], $9::TEXT[], $10::BYTEA[])",
+        )
+        .bind(batch.server())
+        .bind(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.time).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.principal.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.target.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.period).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.outcome.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.request_id.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.mac.as_slice()).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+        Ok(())
+    }
+}

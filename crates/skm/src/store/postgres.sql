@@ -1,0 +1,61 @@
+-- The salt of a passphrase.
+CREATE TABLE salts (id BIGINT PRIMARY KEY CHECK (id = 1), salt BYTEA NOT NULL);
+
+CREATE TABLE keyring (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    key_id TEXT NOT NULL,
+    audit_key BYTEA NOT NULL
+);
+
+-- Records, master secrets and the document of the domain.
+CREATE TABLE sealed_rows (
+    collection TEXT NOT NULL,
+    service TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    sealed BYTEA NOT NULL,
+    PRIMARY KEY (collection, service, kind, id)
+);
+
+-- Times are in seconds since 1970-01-01T00:00:00Z.
+CREATE TABLE replays (key BYTEA PRIMARY KEY, expires BIGINT NOT NULL);
+CREATE INDEX replays_expires ON replays (expires);
+CREATE TABLE replay_hold (id BIGINT PRIMARY KEY CHECK (id = 1), until BIGINT NOT NULL);
+
+CREATE TABLE issues (
+    user_uri TEXT NOT NULL,
+    period BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (user_uri, period)
+);
+
+CREATE TABLE delegates (
+    principal TEXT NOT NULL,
+    user_uri TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    PRIMARY KEY (principal, user_uri)
+);
+
+CREATE TABLE blocks (uri TEXT PRIMARY KEY);
+
+CREATE TABLE audit (
+    server TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    time BIGINT NOT NULL,
+    principal TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    period BIGINT,
+    outcome TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    mac BYTEA NOT NULL,
+    PRIMARY KEY (server, sequence)
+);
+
+CREATE TABLE audit_heads (
+    server TEXT PRIMARY KEY,
+    sequence BIGINT NOT NULL,
+    mac BYTEA NOT NULL,
+    seal BYTEA NOT NULL
+);

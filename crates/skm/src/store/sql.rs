@@ -1,0 +1,318 @@
+//! A database that speaks SQL: what can be said in the same words to all of them.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mikey_sakke::identity::Uri;
+use mikey_sakke::time::Timestamp;
+use sqlx::pool::PoolConnection;
+use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Pool, Transaction, Type, query, query_as};
+use tokio::time::timeout;
+
+use super::StoreError;
+use super::batch::{Answer, Batch, seconds};
+use super::rows::{Database, Delegate, Keyring, RowKey, SealedRow, Version};
+use crate::audit::{Entry, Head};
+use crate::seal::SALT_OCTETS;
+
+/// How long a connection may take to be there.
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
+
+/// How long a statement or a commit may take, with its connection. A database that is gone may never answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// An entry of the audit log, in the order of its columns.
+type EntryColumns = (i64, i64, String, String, String, Option<i64>, String, String, Vec<u8>);
+
+/// What a database says in words of its own: how a batch begins, and what of it takes one statement for many rows.
+#[async_trait]
+pub(super) trait Dialect: sqlx::Database {
+    /// Begins a transaction that is the only one to change what batches change.
+    async fn begin(connection: &mut Self::Connection) -> Result<Transaction<'_, Self>, StoreError>;
+    /// Loads the replay keys and the counters of issues that a batch wants.
+    async fn load(connection: &mut Self::Connection, batch: &mut Batch) -> Result<(), StoreError>;
+    /// Inserts entries of the audit log, and inserts or replaces replay keys and counters of issues.
+    async fn save(connection: &mut Self::Connection, batch: &Batch) -> Result<(), StoreError>;
+}
+
+/// A database with its connections.
+#[derive(Debug)]
+pub(super) struct Sql<DB: sqlx::Database> {
+    pub(super) writer: Pool<DB>,
+    pub(super) readers: Pool<DB>,
+}
+
+/// What is asked of a database on a connection.
+type Answering<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;
+
+/// A connection that waits for an answer. If that does not come, it is closed: its pool would go on waiting.
+struct Asked<DB: sqlx::Database>(Option<PoolConnection<DB>>);
+
+impl<DB: sqlx::Database> Drop for Asked<DB> {
+    fn drop(&mut self) {
+        self.0.take().map(PoolConnection::detach);
+    }
+}
+
+/// Asks a database, and gives up if it does not answer in time.
+async fn ask<DB: sqlx::Database, T, E: Into<StoreError>>(
+    pool: &Pool<DB>,
+    question: impl for<'c> FnOnce(&'c mut DB::Connection) -> Answering<'c, T, E>,
+) -> Result<T, StoreError> {
+    let mut asked = Asked(None);
+    let answer = timeout(ANSWER, question(asked.0.insert(pool.acquire().await?))).await;
+    let answer = answer.map_err(|_| sqlx::Error::PoolTimedOut)?;
+    drop(asked.0.take());
+    answer.map_err(Into::into)
+}
+
+impl<DB: Dialect> Sql<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    DB::Arguments: IntoArguments<DB>,
+    usize: ColumnIndex<DB::Row>,
+    i64: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
+    String: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
+    Vec<u8>: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
+{
+    async fn load(connection: &mut DB::Connection, batch: &mut Batch) -> Result<(), StoreError> {
+        batch.head = Self::end(&mut *connection, batch.server()).await?;
+        let hold: Option<(i64,)> = query_as("SELECT until FROM replay_hold").fetch_optional(&mut *connection).await?;
+        batch.hold = hold.map(|(until,)| until);
+        DB::load(connection, batch).await?;
+        for key in batch.sealed.wanted() {
+            if let Some(row) = Self::row(&mut *connection, &key).await? {
+                batch.sealed.load(key, row);
+            }
+        }
+        for (principal, user) in batch.delegates.wanted() {
+            let select = query_as("SELECT expires FROM delegates WHERE principal = $1 AND user_uri = $2")
+                .bind(principal.clone())
+                .bind(user.clone());
+            let found: Option<(i64,)> = select.fetch_optional(&mut *connection).await?;
+            if let Some((expires,)) = found {
+                batch.delegates.load((principal, user), expires);
+            }
+        }
+        for uri in batch.blocks.wanted() {
+            let select = query_as("SELECT uri FROM blocks WHERE uri = $1").bind(uri);
+            let found: Option<(String,)> = select.fetch_optional(&mut *connection).await?;
+            if let Some((uri,)) = found {
+                batch.blocks.load(uri, ());
+            }
+        }
+        Ok(())
+    }
+
+    async fn save(connection: &mut DB::Connection, batch: &Batch) -> Result<(), StoreError> {
+        DB::save(connection, batch).await?;
+        for key in batch.replays.deleted() {
+            query("DELETE FROM replays WHERE key = $1").bind(key.to_vec()).execute(&mut *connection).await?;
+        }
+        for (key, row) in batch.sealed.put() {
+            let [service, kind, id] = key.columns();
+            query(
+                "INSERT INTO sealed_rows (collection, service, kind, id, version, sealed) VALUES ($1, $2, $3, $4, $5, $6) \
+                 ON CONFLICT (collection, service, kind, id) \
+                 DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
+            )
+            .bind(key.collection.to_owned())
+            .bind(service.to_owned())
+            .bind(kind.to_owned())
+            .bind(id.to_owned())
+            .bind(row.version.to_column())
+            .bind(row.sealed.clone())
+            .execute(&mut *connection)
+            .await?;
+        }
+        for key in batch.sealed.deleted() {
+            let [service, kind, id] = key.columns();
+            query("DELETE FROM sealed_rows WHERE collection = $1 AND service = $2 AND kind = $3 AND id = $4")
+                .bind(key.collection.to_owned())
+                .bind(service.to_owned())
+                .bind(kind.to_owned())
+                .bind(id.to_owned())
+                .execute(&mut *connection)
+                .await?;
+        }
+        for ((principal, user), expires) in batch.delegates.put() {
+            query(
+                "INSERT INTO delegates (principal, user_uri, expires) VALUES ($1, $2, $3) \
+                 ON CONFLICT (principal, user_uri) DO UPDATE SET expires = excluded.expires",
+            )
+            .bind(principal.clone())
+            .bind(user.clone())
+            .bind(*expires)
+            .execute(&mut *connection)
+            .await?;
+        }
+        for (principal, user) in batch.delegates.deleted() {
+            query("DELETE FROM delegates WHERE principal = $1 AND user_uri = $2")
+                .bind(principal.clone())
+                .bind(user.clone())
+                .execute(&mut *connection)
+                .await?;
+        }
+        for (uri, ()) in batch.blocks.put() {
+            query("INSERT INTO blocks (uri) VALUES ($1) ON CONFLICT DO NOTHING")
+                .bind(uri.clone())
+                .execute(&mut *connection)
+                .await?;
+        }
+        for uri in batch.blocks.deleted() {
+            query("DELETE FROM blocks WHERE uri = $1").bind(uri.clone()).execute(&mut *connection).await?;
+        }
+        if let Some(Head { sequence, mac, seal }) = &batch.head {
+            query(
+                "INSERT INTO audit_heads (server, sequence, mac, seal) VALUES ($1, $2, $3, $4) ON CONFLICT (server) \
+                 DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac, seal = excluded.seal",
+            )
+            .bind(batch.server().to_owned())
+            .bind(*sequence)
+            .bind(mac.clone())
+            .bind(seal.clone())
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// A row with a sealed value.
+    async fn row<'c>(
+        executor: impl Executor<'c, Database = DB>,
+        key: &RowKey,
+    ) -> Result<Option<SealedRow>, StoreError> {
+        let [service, kind, id] = key.columns();
+        let select = query_as(
+            "SELECT version, sealed FROM sealed_rows WHERE collection = $1 AND service = $2 AND kind = $3 AND id = $4",
+        )
+        .bind(key.collection.to_owned())
+        .bind(service.to_owned())
+        .bind(kind.to_owned())
+        .bind(id.to_owned());
+        let Some((version, sealed)) = select.fetch_optional(executor).await? else {
+            return Ok(None);
+        };
+        let version = Version::from_column(version).ok_or(StoreError::Damaged(key.collection))?;
+        Ok(Some(SealedRow { version, sealed }))
+    }
+
+    /// The head of a chain.
+    async fn end<'c>(executor: impl Executor<'c, Database = DB>, server: &str) -> Result<Option<Head>, StoreError> {
+        let select = query_as("SELECT sequence, mac, seal FROM audit_heads WHERE server = $1").bind(server.to_owned());
+        let head: Option<(i64, Vec<u8>, Vec<u8>)> = select.fetch_optional(executor).await?;
+        Ok(head.map(|(sequence, mac, seal)| Head { sequence, mac, seal }))
+    }
+}
+
+#[async_trait]
+impl<DB: Dialect> Database for Sql<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    DB::Arguments: IntoArguments<DB>,
+    usize: ColumnIndex<DB::Row>,
+    i64: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
+    String: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
+    Vec<u8>: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
+{
+    async fn salt(&self, offered: [u8; SALT_OCTETS]) -> Result<Vec<u8>, StoreError> {
+        let insert = query("INSERT INTO salts (id, salt) VALUES (1, $1) ON CONFLICT DO NOTHING").bind(offered.to_vec());
+        ask(&self.writer, |writer| Box::pin(insert.execute(writer))).await?;
+        let select = query_as("SELECT salt FROM salts");
+        let (salt,) = ask(&self.writer, |writer| Box::pin(select.fetch_one(writer))).await?;
+        Ok(salt)
+    }
+
+    async fn keyring(&self, offered: Keyring) -> Result<Keyring, StoreError> {
+        let insert = query("INSERT INTO keyring (id, key_id, audit_key) VALUES (1, $1, $2) ON CONFLICT DO NOTHING")
+            .bind(offered.key_id)
+            .bind(offered.audit_key);
+        ask(&self.writer, |writer| Box::pin(insert.execute(writer))).await?;
+        let select = query_as("SELECT key_id, audit_key FROM keyring");
+        let (key_id, audit_key) = ask(&self.writer, |writer| Box::pin(select.fetch_one(writer))).await?;
+        Ok(Keyring { key_id, audit_key })
+    }
+
+    async fn commit(&self, mut batch: Batch) -> Result<Vec<Answer>, StoreError> {
+        let commit = async move |writer: &mut DB::Connection| {
+            let mut transaction = DB::begin(writer).await?;
+            Self::load(&mut transaction, &mut batch).await?;
+            if batch.apply()? {
+                Self::save(&mut transaction, &batch).await?;
+                transaction.commit().await?;
+            }
+            Ok::<_, StoreError>(batch.answers)
+        };
+        ask(&self.writer, |writer| Box::pin(commit(writer))).await
+    }
+
+    async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError> {
+        let delete = query("DELETE FROM replays WHERE expires <= $1").bind(seconds(now));
+        ask(&self.writer, |writer| Box::pin(delete.execute(writer))).await.map(drop)
+    }
+
+    async fn hold(&self, until: Timestamp) -> Result<(), StoreError> {
+        let replace = query(
+            "INSERT INTO replay_hold (id, until) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
+        )
+        .bind(seconds(until));
+        ask(&self.writer, |writer| Box::pin(replace.execute(writer))).await.map(drop)
+    }
+
+    async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError> {
+        let key = key.clone();
+        ask(&self.readers, |reader| Box::pin(async move { Self::row(reader, &key).await })).await
+    }
+
+    async fn is_delegate(&self, principal: &str, user: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let select = query_as("SELECT expires FROM delegates WHERE principal = $1 AND user_uri = $2 AND expires > $3")
+            .bind(principal.to_owned())
+            .bind(user.to_owned())
+            .bind(seconds(now));
+        let found: Option<(i64,)> = ask(&self.readers, |reader| Box::pin(select.fetch_optional(reader))).await?;
+        Ok(found.is_some())
+    }
+
+    async fn delegates(&self) -> Result<Vec<Delegate>, StoreError> {
+        let select = query_as("SELECT principal, user_uri, expires FROM delegates ORDER BY principal, user_uri");
+        let rows: Vec<(String, String, i64)> = ask(&self.readers, |reader| Box::pin(select.fetch_all(reader))).await?;
+        let delegate = |(principal, user, expires): (String, String, i64)| {
+            let expires = Timestamp::from_unix(u64::try_from(expires).ok()?).ok()?;
+            Some(Delegate { principal, user: Uri::parse(&user).ok()?, expires })
+        };
+        rows.into_iter().map(|row| delegate(row).ok_or(StoreError::Damaged("delegates"))).collect()
+    }
+
+    async fn is_blocked(&self, uri: &str) -> Result<bool, StoreError> {
+        let select = query_as("SELECT uri FROM blocks WHERE uri = $1").bind(uri.to_owned());
+        let found: Option<(String,)> = ask(&self.readers, |reader| Box::pin(select.fetch_optional(reader))).await?;
+        Ok(found.is_some())
+    }
+
+    async fn blocked(&self) -> Result<Vec<Uri>, StoreError> {
+        let select = query_as("SELECT uri FROM blocks ORDER BY uri");
+        let rows: Vec<(String,)> = ask(&self.readers, |reader| Box::pin(select.fetch_all(reader))).await?;
+        rows.into_iter().map(|(uri,)| Uri::parse(&uri).map_err(|_| StoreError::Damaged("blocks"))).collect()
+    }
+
+    async fn entries(&self, server: &str, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let select = query_as(
+            "SELECT sequence, time, principal, action, target, period, outcome, request_id, mac FROM audit \
+             WHERE server = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+        )
+        .bind(server.to_owned())
+        .bind(after)
+        .bind(i64::from(limit));
+        let rows: Vec<EntryColumns> = ask(&self.readers, |reader| Box::pin(select.fetch_all(reader))).await?;
+        let entry = |(sequence, time, principal, action, target, period, outcome, request_id, mac): EntryColumns| {
+            Entry { sequence, time, principal, action, target, period, outcome, request_id, mac }
+        };
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
+    async fn head(&self, server: &str) -> Result<Option<Head>, StoreError> {
+        let server = server.to_owned();
+        ask(&self.readers, |reader| Box::pin(async move { Self::end(reader, &server).await })).await
+    }
+}
