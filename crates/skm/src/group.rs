@@ -47,6 +47,7 @@ use std::error::Error;
 use getrandom::SysRng;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::imessage::{KeyProperties, Profile, Purpose};
+use mikey_sakke::km::domain::Domain;
 use mikey_sakke::time::Timestamp;
 
 use crate::client::{ClientError, KeyCache, blocking};
@@ -84,6 +85,13 @@ impl Group {
 
 /// Where a group manager has his identity keys from: the SKM-S, by a client at SEAL-X1.
 pub trait Provider {
+    /// The description of the domain.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    fn domain(&self) -> Result<Domain, ClientError>;
+
     /// Fetches what the cache is due, and says what time it is.
     ///
     /// # Errors
@@ -93,6 +101,10 @@ pub trait Provider {
 }
 
 impl Provider for blocking::Client {
+    fn domain(&self) -> Result<Domain, ClientError> {
+        self.domain()
+    }
+
     fn provide(&self, cache: &mut KeyCache) -> Result<Timestamp, ClientError> {
         let now = self.now()?;
         self.refresh(cache, now, &mut SysRng)?;

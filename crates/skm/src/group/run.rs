@@ -62,6 +62,8 @@ pub fn distribute<M: AsRef<str>>(
     sink: &mut dyn Sink,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Outcome, GroupError> {
+    // Before the keys are asked for: the server would refuse them, and not say why.
+    check(&provider.domain()?, &state.group().manager)?;
     let mut manager = Manager::new(provider, state.group().manager.clone());
     let (_, domain) = manager.domain()?;
     let bundle = state.begin(domain.kms_uri())?;
@@ -158,16 +160,22 @@ impl<'a> Manager<'a> {
         let now = self.provider.provide(&mut self.cache)?;
         let user = self.cache.user();
         let domain = self.cache.domain().ok_or_else(|| GroupError::Keys(user.clone()))?;
-        if !domain.group_managers.contains(user) {
-            return Err(GroupError::NotManager(user.clone()));
-        }
-        if domain.revoked_users.contains(user) {
-            return Err(GroupError::Revoked(user.clone()));
-        }
+        check(domain, user)?;
         Ok((now, domain))
     }
 
     fn initiator(&self) -> Result<Initiator, GroupError> {
         self.cache.initiator().ok_or_else(|| GroupError::Keys(self.cache.user().clone()))
     }
+}
+
+/// Whether the members accept keys from a manager.
+fn check(domain: &Domain, manager: &Uri) -> Result<(), GroupError> {
+    if !domain.group_managers.contains(manager) {
+        return Err(GroupError::NotManager(manager.clone()));
+    }
+    if domain.revoked_users.contains(manager) {
+        return Err(GroupError::Revoked(manager.clone()));
+    }
+    Ok(())
 }
