@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::future::ready;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +40,14 @@ pub(super) async fn open(url: &str) -> Result<Sql<Sqlite>, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY);
-    let pool = || SqlitePoolOptions::new().acquire_timeout(CONNECT);
+    let file = file(path).map_err(|error| StoreError::Io(path.into(), Arc::new(error)))?;
+    let path: Arc<Path> = path.into();
+    let pool = || {
+        let (old, new) = (Arc::clone(&path), Arc::clone(&path));
+        let pool = SqlitePoolOptions::new().acquire_timeout(CONNECT);
+        let pool = pool.before_acquire(move |_, _| Box::pin(ready(Ok(is_file(&old, file)))));
+        pool.after_connect(move |_, _| Box::pin(ready(is_file(&new, file).then_some(()).ok_or_else(moved))))
+    };
     // SQLite has one writer at a time.
     let writer = pool().max_connections(1).connect_with(options.clone()).await?;
     let schema = include_str!("sqlite.sql").into_sql_str();
@@ -47,6 +55,21 @@ pub(super) async fn open(url: &str) -> Result<Sql<Sqlite>, StoreError> {
     Migrator::with_migrations(vec![schema]).run(&writer).await?;
     let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
     Ok(Sql { writer, readers })
+}
+
+/// What tells the file at a path from any other: its device and its number there.
+fn file(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+/// Whether the file that was opened first is still in its place. What is written to one that was removed is lost, and
+/// one that was put there since knows nothing of the requests that were answered.
+fn is_file(path: &Path, opened: (u64, u64)) -> bool {
+    file(path).is_ok_and(|found| found == opened)
+}
+
+fn moved() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(ErrorKind::NotFound, "another file is in the place of the database"))
 }
 
 /// The path of `sqlite:PATH` or `sqlite://PATH`, without parameters.
