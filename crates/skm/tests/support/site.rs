@@ -152,6 +152,13 @@ impl Site {
         self
     }
 
+    /// Adds a row to the policy.
+    #[must_use]
+    pub(crate) fn with_row(mut self, row: &str) -> Self {
+        self.config.push_str(&format!("\n[[policy]]\n{row}\n"));
+        self
+    }
+
     pub(crate) fn config_text(&self) -> &str {
         &self.config
     }

@@ -1,0 +1,21 @@
+//! What docs/requirements.md asks of the service: under each number what is granted, and beside it what is refused.
+//!
+//! `tests/mutations/run` takes the checks away one after the other, and each time a test here has to fail.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/site.rs"]
+mod site;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod authorisation;
+mod documents;
+mod material;
+mod network;
+mod request;
+mod response;
+mod transport;
+mod world;
