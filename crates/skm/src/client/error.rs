@@ -77,10 +77,7 @@ impl From<reqwest::Error> for NetworkError {
         let mut tls = None;
         let mut last: &(dyn std::error::Error + 'static) = &error;
         while let Some(source) = last.source() {
-            // An I/O error says what it wraps, and does not name it as its source.
-            let wrapped = source.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-            let wrapped = wrapped.and_then(|error| error.downcast_ref::<rustls::Error>());
-            tls = tls.or(wrapped).or(source.downcast_ref());
+            tls = tls.or_else(|| source.downcast_ref().or_else(|| wrapped(source.downcast_ref()?)));
             last = source;
         }
         let cause = Cause(tls.map_or_else(|| last.to_string(), ToString::to_string));
@@ -92,6 +89,12 @@ impl From<reqwest::Error> for NetworkError {
             None => Self::Interrupted(cause),
         }
     }
+}
+
+/// The TLS error in an I/O error, which may wrap another one. It says what it wraps, and does not name it as its source.
+fn wrapped(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| wrapped(inner.downcast_ref()?))
 }
 
 /// Why an answer is not accepted: the server is at fault.
