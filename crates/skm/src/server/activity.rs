@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Requests that a client may take back before they are answered; with one more its connection ends. Each of them costs
-/// the server work, and the client none (CVE-2023-44487).
+/// Requests that a client may take back while the server works on them; with one more its connection ends. Otherwise it
+/// would have more of them in the works than it may have streams (CVE-2023-44487).
 const MAX_ABANDONED: u32 = 100;
 
 /// How long to wait for what.

@@ -99,7 +99,11 @@ impl Connections {
             if let Poll::Ready(result) = connection.as_mut().poll(context) {
                 return Poll::Ready(Some(result));
             }
-            let Some(deadline) = activity.deadline(Instant::now()) else { return Poll::Pending };
+            let now = Instant::now();
+            let Some(deadline) = activity.deadline(now) else { return Poll::Pending };
+            if deadline <= now {
+                return Poll::Ready(None);
+            }
             if sleep.deadline() != deadline.into() {
                 sleep.as_mut().reset(deadline.into());
             }

@@ -166,7 +166,13 @@ pub(crate) async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream,
     loop {
         match listener.accept().await {
             Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {}
-            result => return result,
+            Err(error) => return Err(error),
+            Ok((stream, address)) => {
+                // Answers are small, and each waited for. What a peer that is gone already says to it is for those who
+                // read from it.
+                let _ = stream.set_nodelay(true);
+                return Ok((stream, address));
+            }
         }
     }
 }

@@ -21,7 +21,8 @@ async fn two_listeners_demand_a_certificate() {
         let address = address.unwrap();
         assert_eq!(is_answered(&Client::new(address, site.anonymous())).await, !demands);
         assert!(is_answered(&Client::new(address, site.client(VAL.0))).await);
-        let nameless = rcgen::CertificateParams { subject_alt_names: Vec::new(), ..client_params(GROUPS.0) };
+        let mut nameless = client_params(GROUPS.0);
+        nameless.subject_alt_names.clear();
         assert_eq!(is_answered(&Client::new(address, site.client_with(&nameless))).await, !demands);
         let strange = site.client_of(&client_params(VAL.0), &stranger.authority);
         assert_eq!(is_answered(&Client::new(address, strange)).await, !demands);

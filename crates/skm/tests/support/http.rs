@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Version};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -29,12 +29,14 @@ pub(crate) struct Client {
 
 impl Client {
     /// Over HTTP/2, or HTTP/1.1 if that is all that the listener offers.
-    pub(crate) fn new(address: SocketAddr, tls: ClientConfig) -> Self {
+    pub(crate) fn new(address: SocketAddr, mut tls: ClientConfig) -> Self {
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Self::build(address, reqwest::Client::builder().tls_backend_preconfigured(tls))
     }
 
     /// Over HTTP/1.1.
-    pub(crate) fn http1(address: SocketAddr, tls: ClientConfig) -> Self {
+    pub(crate) fn http1(address: SocketAddr, mut tls: ClientConfig) -> Self {
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self::build(address, reqwest::Client::builder().tls_backend_preconfigured(tls).http1_only())
     }
 
@@ -45,9 +47,9 @@ impl Client {
 
     /// In the clear, for the listener for health and metrics.
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        let builder = rustls::ClientConfig::builder_with_provider(skm::tls::provider());
+        let builder = ClientConfig::builder_with_provider(skm::tls::provider());
         let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let tls = builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+        let tls = builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
         let client = Self::new(address, tls);
         Self { base: format!("http://{address}"), ..client }
     }
@@ -142,6 +144,7 @@ impl Answer {
 pub(crate) async fn connect(address: SocketAddr, mut tls: ClientConfig, alpn: Option<&str>) -> TlsStream<TcpStream> {
     tls.alpn_protocols = alpn.map(|name| name.as_bytes().to_vec()).into_iter().collect();
     let tcp = TcpStream::connect(address).await.unwrap();
+    tcp.set_nodelay(true).unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.unwrap()
 }
