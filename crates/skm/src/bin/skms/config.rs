@@ -1,5 +1,6 @@
 //! `skms config`
 
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -20,7 +21,10 @@ pub(crate) enum Command {
 
 pub(crate) fn run(Command::Check: &Command, path: &Path, out: &mut dyn Write) -> Result<(), Fault> {
     let config = read_config(path)?;
-    let faults: Vec<_> = [seal(&config), tls(&config), issuer(&config)].into_iter().filter_map(Result::err).collect();
+    let mut results = vec![seal(&config)];
+    results.extend(tls(&config));
+    results.push(issuer(&config));
+    let faults: Vec<_> = results.into_iter().filter_map(Result::err).collect();
     if let Some((last, others)) = faults.split_last() {
         for fault in others {
             eprintln!("error: {}: {fault:#}", path.display());
@@ -38,13 +42,20 @@ fn seal(config: &Config) -> anyhow::Result<()> {
     config.seal.source().context("no source")?.read().map(drop).context("[seal]")
 }
 
-fn tls(config: &Config) -> anyhow::Result<()> {
-    let listen = &config.listen;
+/// Every file that cannot be read; if all can, whether they are of use together.
+fn tls(config: &Config) -> Vec<anyhow::Result<()>> {
+    let Config { listen, tls, .. } = config;
+    let files = [&tls.cert, &tls.key].into_iter().chain(&tls.client_ca).chain(&tls.crl_files);
+    let opened = files.map(|path| File::open(path).map(drop).with_context(|| format!("[tls] {}", path.display())));
+    let unread: Vec<_> = opened.filter(Result::is_err).collect();
+    if !unread.is_empty() {
+        return unread;
+    }
     let clients = match listen.km_s.or(listen.seal_x1) {
         Some(_) => ClientAuth::Demanded,
         None => ClientAuth::NotAsked,
     };
-    Tls::new(config.tls.clone(), clients).map(drop).context("[tls]")
+    vec![Tls::new(tls.clone(), clients).map(drop).context("[tls]")]
 }
 
 fn issuer(config: &Config) -> anyhow::Result<()> {

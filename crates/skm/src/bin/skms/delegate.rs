@@ -28,7 +28,7 @@ pub(crate) struct Pair {
     /// Who may have the keys: the name in its certificate, or without one the user of its tokens
     #[arg(long, value_parser = identifier)]
     principal: Identifier,
-    /// URI of the user whose keys it may have
+    /// URI of the user whose keys it may have; exactly this one, no wildcards
     #[arg(long)]
     user: Uri,
 }

@@ -22,7 +22,6 @@ use clap::{Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use fault::Fault;
-use operator::read_config;
 
 /// Key management server of SEAL (3GPP TS 33.434)
 #[derive(Parser)]
@@ -97,10 +96,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     let config: &Path = &arguments.config;
     match &arguments.command {
         Command::Init(arguments) => init::run(arguments, out)?,
-        Command::Serve { trial } => {
-            read_config(config)?;
-            serve::run(config, *trial)?;
-        }
+        Command::Serve { trial } => serve::run(config, *trial)?,
         Command::Config(command) => config::run(command, config, out)?,
         Command::Migrate => migrate::run(config, out)?,
         Command::Domain(command) => domain::run(command, config, out)?,
