@@ -263,7 +263,6 @@ impl Asker<'_> {
 }
 
 pub(crate) const TOKEN: (u16, &str) = (401, "03");
-pub(crate) const INVALID: (u16, &str) = (400, "04");
 pub(crate) const FORBIDDEN: (u16, &str) = (403, "04");
 pub(crate) const NOTHING: (u16, &str) = (404, "02");
 
