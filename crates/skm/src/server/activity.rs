@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// would have more of them in the works than it may have streams (CVE-2023-44487).
 const MAX_ABANDONED: u32 = 100;
 
+/// How long a connection that is told to end may take, once nothing is in flight.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -28,6 +31,7 @@ struct State {
     in_flight: u32,
     abandoned: u32,
     awaited: Awaited,
+    is_ending: bool,
 }
 
 /// What is waited for, and since when.
@@ -40,7 +44,7 @@ enum Awaited {
 impl Activity {
     /// A connection that begins now.
     pub(super) fn new(patience: Patience, now: Instant) -> Arc<Self> {
-        let state = State { in_flight: 0, abandoned: 0, awaited: Awaited::Header(now) };
+        let state = State { in_flight: 0, abandoned: 0, awaited: Awaited::Header(now), is_ending: false };
         Arc::new(Self { patience, state: Mutex::new(state) })
     }
 
@@ -58,22 +62,31 @@ impl Activity {
         }
     }
 
+    /// The client is told that the connection ends: only what is in flight is waited for.
+    pub(super) fn end_soon(&self, now: Instant) {
+        let mut state = self.lock();
+        state.is_ending = true;
+        state.awaited = Awaited::Request(now);
+    }
+
     /// When the connection ends unless something happens; none while a request is in flight.
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let state = self.lock();
-        if state.abandoned > MAX_ABANDONED {
-            return Some(now);
-        }
+        let Patience { header, idle } = match state.is_ending {
+            true => Patience { header: FAREWELL, idle: FAREWELL },
+            false if state.abandoned > MAX_ABANDONED => return Some(now),
+            false => self.patience,
+        };
         if state.in_flight > 0 {
             return None;
         }
         Some(match state.awaited {
-            Awaited::Header(since) => since + self.patience.header,
-            Awaited::Request(since) => since + self.patience.idle,
+            Awaited::Header(since) => since + header,
+            Awaited::Request(since) => since + idle,
         })
     }
 
-    fn end(&self, is_answered: bool, now: Instant) {
+    fn finish(&self, is_answered: bool, now: Instant) {
         let mut state = self.lock();
         state.in_flight -= 1;
         state.abandoned += u32::from(!is_answered);
@@ -101,7 +114,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.activity.end(self.is_answered, Instant::now());
+        self.activity.finish(self.is_answered, Instant::now());
     }
 }
 
@@ -143,6 +156,18 @@ mod tests {
         activity.receive(begin);
         activity.receive(begin + HEADER / 2);
         assert_eq!(activity.deadline(start), Some(begin + HEADER));
+    }
+
+    #[test]
+    fn an_ending_connection_is_waited_for_while_a_request_is_in_flight() {
+        let (activity, start) = begun();
+        let in_flight = activity.begin();
+        activity.end_soon(start);
+        assert_eq!(activity.deadline(start), None);
+        in_flight.answered();
+        assert!(activity.deadline(start).is_some_and(|at| at >= start + FAREWELL && at < start + HEADER));
+        activity.end_soon(start);
+        assert_eq!(activity.deadline(start), Some(start + FAREWELL));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -35,9 +35,6 @@ const MAX_SEND_OCTETS: usize = 64 * 1024;
 /// Streams that a client may reset before the server has looked at them, and that it may let the server reset by its
 /// errors (CVE-2023-44487, CVE-2025-8671).
 const MAX_RESETS: (usize, usize) = (20, 64);
-
-/// How long a connection that is told to end may take.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The version of HTTP that a connection speaks, as ALPN says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,34 +91,34 @@ impl Connections {
         };
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut sleep = pin!(sleep_until(Instant::now().into()));
-        // Whatever changes the deadline wakes the connection as well, which lets it be looked at again.
-        let mut until_end = pin!(poll_fn(|context| {
-            if let Poll::Ready(result) = connection.as_mut().poll(context) {
-                return Poll::Ready(Some(result));
+        let mut is_ending = false;
+        loop {
+            // Whatever changes the deadline wakes the connection as well, which lets it be looked at again.
+            let until_end = poll_fn(|context| {
+                if let Poll::Ready(result) = connection.as_mut().poll(context) {
+                    return Poll::Ready(Some(result));
+                }
+                let now = Instant::now();
+                let Some(deadline) = activity.deadline(now) else { return Poll::Pending };
+                if deadline <= now {
+                    return Poll::Ready(None);
+                }
+                if sleep.deadline() != deadline.into() {
+                    sleep.as_mut().reset(deadline.into());
+                }
+                sleep.as_mut().poll(context).map(|()| None)
+            });
+            tokio::select! {
+                result = until_end => match result {
+                    Some(result) => return log(result),
+                    None if is_ending => return,
+                    None => {}
+                },
+                _ = stop.wait_for(|is_stopping| *is_stopping), if !is_ending => {}
             }
-            let now = Instant::now();
-            let Some(deadline) = activity.deadline(now) else { return Poll::Pending };
-            if deadline <= now {
-                return Poll::Ready(None);
-            }
-            if sleep.deadline() != deadline.into() {
-                sleep.as_mut().reset(deadline.into());
-            }
-            sleep.as_mut().poll(context).map(|()| None)
-        }));
-        let is_stopping = tokio::select! {
-            result = until_end.as_mut() => match result {
-                Some(result) => return log(result),
-                None => false,
-            },
-            _ = stop.wait_for(|is_stopping| *is_stopping) => true,
-        };
-        connection.as_mut().graceful_shutdown();
-        if is_stopping {
-            // What is in flight may still be answered; who waits for the connections sets the limit.
-            log(connection.await);
-        } else if let Ok(result) = tokio::time::timeout(FAREWELL, connection).await {
-            log(result);
+            is_ending = true;
+            connection.as_mut().graceful_shutdown();
+            activity.end_soon(Instant::now());
         }
     }
 }
