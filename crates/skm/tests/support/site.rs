@@ -213,7 +213,11 @@ impl Site {
     /// TLS of a client that trusts this site, with a certificate of any authority.
     pub(crate) fn client_of(&self, params: &CertificateParams, issuer: &rcgen::Issuer<'_, KeyPair>) -> ClientConfig {
         let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, issuer).unwrap();
+        self.client_of_key(&params.signed_by(&key, issuer).unwrap(), &key)
+    }
+
+    /// TLS of a client that trusts this site, with this certificate.
+    pub(crate) fn client_of_key(&self, certificate: &rcgen::Certificate, key: &KeyPair) -> ClientConfig {
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         self.roots().with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
     }
