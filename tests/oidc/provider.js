@@ -62,10 +62,10 @@ const configuration = (issuer) => ({
 
 // What a page would ask the user: POST /interaction/UID with `user` and `password`, which also is the consent.
 const interact = async (provider, request, response) => {
+  let body = '';
+  for await (const part of request) body += part;
   const { prompt, params, session } = await provider.interactionDetails(request, response);
   if (prompt.name === 'login') {
-    let body = '';
-    for await (const part of request) body += part;
     const form = new URLSearchParams(body);
     const result = form.get('password') === PASSWORD
       ? { login: { accountId: form.get('user'), acr: '3gpp:acr:password' } }

@@ -12,6 +12,8 @@ mod site;
 mod support;
 
 mod connections;
+mod inside;
 mod listeners;
+mod oidc;
 mod operation;
 mod routes;
