@@ -156,6 +156,15 @@ async fn unless_panicking<F: Future>(future: F) -> Option<F::Output> {
 mod tests {
     use super::*;
 
+    const CONFIG: &str = r#"
+        domain = { skms_uri = "sip:skms.example.org", kms_uri = "kms.example.org", user_key_period = 2592000 }
+        listen = { km_uu = "127.0.0.1:0" }
+        tls = { cert = "none", key = "none" }
+        auth = { issuer = "i", audience = "a", jwks_file = "none" }
+        store = { url = "sqlite:DIR/skms.db" }
+        seal = { key_file = "none" }
+    "#;
+
     #[tokio::test]
     async fn a_panic_is_no_answer() {
         assert_eq!(unless_panicking(async { 7 }).await, Some(7));
@@ -165,6 +174,43 @@ mod tests {
             panic!("on purpose")
         };
         assert_eq!(unless_panicking(late).await, None::<()>);
+    }
+
+    /// What is answered where a handler panics.
+    async fn panicking(method: Method, path: &str) -> (u16, Option<HeaderValue>, Vec<u8>) {
+        let directory = tempfile::TempDir::new().unwrap();
+        let config = CONFIG.replace("DIR", directory.path().to_str().unwrap());
+        let config = crate::config::Config::read(&config, []).unwrap();
+        let secret = crate::seal::Secret::from_key(&"5a".repeat(32)).unwrap();
+        let service = Service::open(&config, secret, crate::service::Clock::system()).await.unwrap();
+        let bounds = Bounds { octets: 1, time: std::time::Duration::from_secs(1) };
+        let front = Arc::new(Front { service: Arc::new(service), point: Point::KmUu, bounds });
+        async fn panic() {
+            panic!("on purpose")
+        }
+        let router = axum::Router::new()
+            .route(KM_REQUEST, axum::routing::any(panic))
+            .route("/other", axum::routing::any(panic))
+            .layer(axum::middleware::from_fn_with_state(front, exchange));
+        let router = hyper_util::service::TowerToHyperService::new(router);
+        let request = Request::builder().method(method).uri(path).body(axum::body::Body::empty()).unwrap();
+        let response = hyper::service::Service::call(&router, request).await.unwrap();
+        let (status, no_store) = (response.status().as_u16(), response.headers().get(CACHE_CONTROL).cloned());
+        (status, no_store, axum::body::to_bytes(response.into_body(), 1000).await.unwrap().to_vec())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        let (status, no_store, body) = panicking(Method::POST, KM_REQUEST).await;
+        assert_eq!((status, no_store), (500, Some(HeaderValue::from_static("no-store"))));
+        let response = mikey_sakke::km::Response::from_json(&body).unwrap();
+        assert_eq!(response.error_code(), Some(mikey_sakke::km::ErrorCode::Unspecified));
+        for (method, path) in [(Method::GET, KM_REQUEST), (Method::POST, "/other")] {
+            let (status, no_store, body) = panicking(method, path).await;
+            assert_eq!((status, no_store), (500, Some(HeaderValue::from_static("no-store"))));
+            let problem = mikey_sakke::km::retrieval::ProblemDetails::from_json(&body).unwrap();
+            assert_eq!((problem.status, problem.cause.as_deref()), (Some(500), Some("UNSPECIFIED")));
+        }
     }
 
     #[test]

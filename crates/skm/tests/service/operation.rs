@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::http::{Answer, Client, KM, connect, read_to_end};
-use crate::site::{ALICE, Process, Site, VAL, km_request, run};
+use crate::site::{ALICE, IDENTITY_KEYS, Process, Site, VAL, claims, identity_request, km_request, run, trusting};
 
 #[tokio::test]
 async fn health() {
@@ -48,6 +48,11 @@ async fn metrics() {
     let mut nobody = TcpStream::connect(server.addresses.km_s.unwrap()).await.unwrap();
     nobody.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     nobody.read_to_end(&mut Vec::new()).await.unwrap();
+    server.found_domain().await;
+    let mut claims = claims("client-1", "seal:key-management");
+    claims["val_service_ids"] = serde_json::json!([IDENTITY_KEYS]);
+    let issued = client.key_request(&site.sign(&claims), identity_request().to_string()).await;
+    issued.assert_km(200, None);
     let admin = Client::plain(server.addresses.admin.unwrap());
     let answer = admin.get("/metrics").await;
     assert!(answer.header("content-type").unwrap().starts_with("application/openmetrics-text"), "{answer:?}");
@@ -60,6 +65,7 @@ async fn metrics() {
         r#"skms_handshake_failures_total{listener="km_s",reason="failed"} 1"#,
         r#"skms_connections{listener="km_uu"} 1"#,
         "skms_issue_queue 0",
+        "skms_issue_seconds_count 1",
     ] {
         assert!(answer.body.lines().any(|found| found == line), "{line} in\n{}", answer.body);
     }
@@ -206,6 +212,16 @@ async fn a_trial_is_served_as_a_trial_alone() {
     let (code, out, error) = run(&["serve", "--config", site.path("skms.toml").to_str().unwrap()]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(error.contains("--trial"), "{error}");
-    let server = site.spawn(&["--trial"]);
-    assert_eq!(Client::plain(server.address("admin")).get("/healthz").await.status, 200);
+    let mut domains = Vec::new();
+    for _ in 0..2 {
+        let server = site.spawn(&["--trial"]);
+        assert_eq!(Client::plain(server.address("admin")).get("/readyz").await.status, 200);
+        let tls = trusting(&trial.certificate());
+        let client = Client::new(server.address("km_uu"), tls);
+        let authorization = format!("Bearer {}", site.ue_token());
+        let domain = client.send("GET", "/seal-km/v1/domain", &[("authorization", &authorization)], "").await;
+        assert_eq!(domain.status, 200, "{domain:?}");
+        domains.push(domain.json()["certificates"][0]["PubEncKey"].clone());
+    }
+    assert!(domains[0].is_string() && domains[0] == domains[1], "master secrets are made once");
 }

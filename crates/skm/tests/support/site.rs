@@ -11,15 +11,18 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mikey_sakke::kms::Kms;
 use mikey_sakke::time::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
+use skm::audit::{Action, Event, Outcome};
 use skm::config::Config;
 use skm::server::{Addresses, Reloader, Server};
 use skm::service::{Clock, Service};
@@ -30,6 +33,7 @@ use crate::support::{Issuer, header, with};
 
 pub(crate) const SKMS_URI: &str = "sip:skms.example.org";
 pub(crate) const SERVICE: &str = "urn:example:fleet";
+pub(crate) const IDENTITY_KEYS: &str = "urn:mikey-sakke:identity-keys";
 pub(crate) const ALICE: &str = "sip:alice@example.org";
 
 /// The URIs in the certificates of those that the policy knows, and the clients of their tokens.
@@ -197,7 +201,7 @@ impl Site {
 
     /// TLS of a client without certificate.
     pub(crate) fn anonymous(&self) -> ClientConfig {
-        self.roots().with_no_client_auth()
+        roots(self.root.clone()).with_no_client_auth()
     }
 
     /// TLS of a client whose certificate has this URI.
@@ -219,15 +223,7 @@ impl Site {
     /// TLS of a client that trusts this site, with this certificate.
     pub(crate) fn client_of_key(&self, certificate: &rcgen::Certificate, key: &KeyPair) -> ClientConfig {
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        self.roots().with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
-    }
-
-    fn roots(&self) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        builder.with_root_certificates(roots)
+        roots(self.root.clone()).with_client_auth_cert(vec![certificate.der().clone()], key).unwrap()
     }
 
     /// A token of a client with a scope, for the user Alice and the one service.
@@ -255,11 +251,11 @@ impl Site {
         let config = self.config();
         let secret = config.seal.source().unwrap().read().unwrap();
         let service = Arc::new(Service::open(&config, secret, clock).await.unwrap());
-        let server = Server::bind(&config, service).await.unwrap();
+        let server = Server::bind(&config, Arc::clone(&service)).await.unwrap();
         let (addresses, reloader) = (server.addresses(), server.reloader());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async { drop(stopped.await) }));
-        Running { addresses, reloader, stop: Some(stop), task }
+        Running { addresses, reloader, service, domain: config.domain, stop: Some(stop), task }
     }
 
     /// The server as the program, with further arguments.
@@ -269,6 +265,20 @@ impl Site {
         command.arg("serve").arg("--config").arg(self.path("skms.toml")).args(arguments);
         Process::start(command)
     }
+}
+
+/// TLS of a client without certificate that trusts this authority, in PEM.
+pub(crate) fn trusting(authority: &str) -> ClientConfig {
+    let root = CertificateDer::from_pem_slice(authority.as_bytes()).unwrap();
+    roots(root).with_no_client_auth()
+}
+
+fn roots(root: CertificateDer<'static>) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    builder.with_root_certificates(roots)
 }
 
 fn authority() -> (rcgen::Certificate, rcgen::Issuer<'static, KeyPair>) {
@@ -306,6 +316,11 @@ pub(crate) fn claims(client_id: &str, scope: &str) -> Value {
     with(with(claims, "client_id", json!(client_id)), "scope", json!(scope))
 }
 
+/// A KM Request of now for Alice's identity keys.
+pub(crate) fn identity_request() -> Value {
+    with(with(km_request(), "ServiceID", json!(IDENTITY_KEYS)), "UserID", json!(ALICE))
+}
+
 /// A KM Request of now for the service as a whole.
 pub(crate) fn km_request() -> Value {
     json!({"Version": "1.0.0", "SKmsUri": SKMS_URI, "ServiceID": SERVICE, "DateTime": now()})
@@ -315,11 +330,29 @@ pub(crate) fn km_request() -> Value {
 pub(crate) struct Running {
     pub(crate) addresses: Addresses,
     pub(crate) reloader: Reloader,
+    pub(crate) service: Arc<Service>,
+    domain: skm::config::Domain,
     stop: Option<oneshot::Sender<()>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
+    /// Gives the domain master secrets.
+    pub(crate) async fn found_domain(&self) {
+        let (uri, format) = (self.domain.kms_uri.clone(), self.domain.uid_format().unwrap());
+        let kms = Kms::generate(uri, format, &mut getrandom::SysRng).unwrap();
+        let event = Event {
+            time: Timestamp::now().unwrap(),
+            principal: "operator".into(),
+            action: Action::Domain,
+            target: self.domain.kms_uri.to_string(),
+            period: None,
+            outcome: Outcome::Done,
+            request_id: "test".into(),
+        };
+        skm::domain::import(self.service.store(), &self.domain, &kms, &event).await.unwrap();
+    }
+
     /// Tells the server to stop, as a signal would.
     pub(crate) fn stop(&mut self) {
         self.stop.take();

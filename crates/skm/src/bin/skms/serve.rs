@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use getrandom::SysRng;
+use mikey_sakke::kms::Kms;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use serde_json::json;
+use skm::audit::{Action, Event, Outcome};
 use skm::config::Config;
+use skm::domain::import;
 use skm::seal::Secret;
 use skm::server::{Reloader, Server, ServerError};
 use skm::service::{Clock, Service};
@@ -48,7 +52,11 @@ pub(crate) fn run(path: &Path, trial: bool) -> Result<(), Fault> {
 async fn serve(config: &Config, secret: Secret, trial: bool) -> Result<(), Fault> {
     let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     let mut hang_up = signal(SignalKind::hangup())?;
-    let service = Arc::new(Service::open(config, secret, Clock::system()).await?);
+    let clock = Clock::system();
+    let service = Arc::new(Service::open(config, secret, clock.clone()).await?);
+    if trial {
+        found_domain(&service, config, &clock).await?;
+    }
     let server = Server::bind(config, service).await.map_err(|error| match error {
         ServerError::Tls { .. } => Fault::usage(error),
         _ => Fault::from(error),
@@ -66,6 +74,27 @@ async fn serve(config: &Config, secret: Secret, trial: bool) -> Result<(), Fault
     };
     server.run(stop).await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Makes master secrets for a domain that has none.
+async fn found_domain(service: &Service, config: &Config, clock: &Clock) -> anyhow::Result<()> {
+    let (store, domain) = (service.store(), &config.domain);
+    if store.domain().await?.is_some() {
+        return Ok(());
+    }
+    let kms = Kms::generate(domain.kms_uri.clone(), domain.uid_format()?, &mut SysRng)?;
+    let event = Event {
+        time: clock.now().time,
+        principal: "serve --trial".into(),
+        action: Action::Domain,
+        target: domain.kms_uri.to_string(),
+        period: None,
+        outcome: Outcome::Done,
+        request_id: String::new(),
+    };
+    import(store, domain, &kms, &event).await?;
+    tracing::info!("the domain has new master secrets, for a trial");
     Ok(())
 }
 
