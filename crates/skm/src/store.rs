@@ -4,6 +4,7 @@
 //! Whatever changes, changes in one transaction with its audit entry; changes that come at once share a transaction.
 
 mod batch;
+mod connections;
 mod error;
 mod postgres;
 mod rows;
@@ -163,6 +164,7 @@ impl Store {
         condition: Condition,
         event: &Event,
     ) -> Result<Change, StoreError> {
+        stored_name(subject.value())?;
         self.put(record_key(service, subject), &rows::encode_record(record), condition, event).await
     }
 

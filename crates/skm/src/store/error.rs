@@ -27,8 +27,8 @@ pub enum StoreError {
     /// The database failed, or did not answer in time.
     #[error("the database failed: {0}")]
     Database(#[source] Arc<sqlx::Error>),
-    /// The schema of the database is older than this program.
-    #[error("the schema of the database is too old: run skms migrate")]
+    /// There is no schema in the database, or it is older than this program.
+    #[error("the schema of the database is not up to date: run skms migrate")]
     TooOld,
     /// The schema of the database is newer than this program, or was made by something else.
     #[error(
@@ -72,7 +72,11 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
-        Self::Migrate(Arc::new(error))
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => Self::TooNew,
+            MigrateError::Execute(error) => error.into(),
+            error => Self::Migrate(Arc::new(error)),
+        }
     }
 }
 

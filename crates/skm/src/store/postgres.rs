@@ -3,32 +3,36 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Postgres, SqlSafeStr, Transaction, query, query_as};
 use tokio::time::timeout;
 
 use super::StoreError;
 use super::batch::{Batch, IssueKey};
-use super::sql::{CONNECT, Dialect, Sql};
+use super::connections::Connections;
+use super::sql::{Dialect, Sql};
 
 /// Connections that read.
-const READERS: u32 = 8;
+const READERS: usize = 8;
+
+/// How long a migration waits for its connection. What it changes may take any time.
+const CONNECT: Duration = Duration::from_secs(4);
 
 /// What the server is to give up on its own, in milliseconds: a statement that waits for a lock, and a transaction
 /// whose client is gone, which others wait for.
-const SESSION: [(&str, &str); 2] = [("lock_timeout", "4000"), ("idle_in_transaction_session_timeout", "4000")];
+const SESSION: [(&str, &str); 2] = [("lock_timeout", "3000"), ("idle_in_transaction_session_timeout", "3000")];
 
 /// Opens the database at `postgres://USER@HOST/DATABASE`, whose schema is to be up to date.
 pub(super) async fn open(url: &str) -> Result<Sql<Postgres>, StoreError> {
     let options = options(url)?.options(SESSION);
-    let pool = || PgPoolOptions::new().acquire_timeout(CONNECT);
-    let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-    check_schema(&mut *writer.acquire().await?).await?;
-    let readers = pool().max_connections(READERS).connect_with(options).await?;
-    Ok(Sql { writer, readers })
+    let writer = Connections::new(options.clone(), 1, Arc::new(|| Ok(())));
+    writer.ask(|connection| Box::pin(check_schema(connection))).await?;
+    Ok(Sql { writer, readers: Connections::new(options, READERS, Arc::new(|| Ok(()))) })
 }
 
 /// Brings the schema up to date, while no other does.
@@ -69,7 +73,9 @@ async fn check_schema(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 /// Over a network, only the database itself is to be reached.
 fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Url)?.application_name("skms");
+    let has_authority = url.split_once("://").is_some_and(|(_, rest)| !rest.is_empty());
+    let options = PgConnectOptions::from_str(url).ok().filter(|_| has_authority).ok_or(StoreError::Url)?;
+    let options = options.application_name("skms");
     let host = options.get_host();
     let is_here = options.get_socket().is_some()
         || host.starts_with('/')

@@ -1,26 +1,16 @@
 //! A database that speaks SQL: what can be said in the same words to all of them.
 
-use std::pin::Pin;
-use std::time::Duration;
-
 use async_trait::async_trait;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::time::Timestamp;
-use sqlx::pool::PoolConnection;
-use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Pool, Transaction, Type, query, query_as};
-use tokio::time::timeout;
+use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Transaction, Type, query, query_as};
 
 use super::StoreError;
 use super::batch::{Answer, Batch, seconds};
+use super::connections::Connections;
 use super::rows::{Database, Delegate, Keyring, RowKey, SealedRow, Version};
 use crate::audit::{Entry, Head};
 use crate::seal::SALT_OCTETS;
-
-/// How long a connection may take to be there.
-pub(super) const CONNECT: Duration = Duration::from_secs(3);
-
-/// How long a statement or a commit may take, with its connection. A database that is gone may never answer.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// An entry of the audit log, in the order of its columns.
 type EntryColumns = (i64, i64, String, String, String, Option<i64>, String, String, Vec<u8>);
@@ -39,32 +29,9 @@ pub(super) trait Dialect: sqlx::Database {
 /// A database with its connections.
 #[derive(Debug)]
 pub(super) struct Sql<DB: sqlx::Database> {
-    pub(super) writer: Pool<DB>,
-    pub(super) readers: Pool<DB>,
-}
-
-/// What is asked of a database on a connection.
-type Answering<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;
-
-/// A connection that waits for an answer. If that does not come, it is closed: its pool would go on waiting.
-struct Asked<DB: sqlx::Database>(Option<PoolConnection<DB>>);
-
-impl<DB: sqlx::Database> Drop for Asked<DB> {
-    fn drop(&mut self) {
-        self.0.take().map(PoolConnection::detach);
-    }
-}
-
-/// Asks a database, and gives up if it does not answer in time.
-async fn ask<DB: sqlx::Database, T, E: Into<StoreError>>(
-    pool: &Pool<DB>,
-    question: impl for<'c> FnOnce(&'c mut DB::Connection) -> Answering<'c, T, E>,
-) -> Result<T, StoreError> {
-    let mut asked = Asked(None);
-    let answer = timeout(ANSWER, question(asked.0.insert(pool.acquire().await?))).await;
-    let answer = answer.map_err(|_| sqlx::Error::PoolTimedOut)?;
-    drop(asked.0.take());
-    answer.map_err(Into::into)
+    /// One connection, as batches come one after the other.
+    pub(super) writer: Connections<DB::Connection>,
+    pub(super) readers: Connections<DB::Connection>,
 }
 
 impl<DB: Dialect> Sql<DB>
@@ -218,9 +185,9 @@ where
 {
     async fn salt(&self, offered: [u8; SALT_OCTETS]) -> Result<Vec<u8>, StoreError> {
         let insert = query("INSERT INTO salts (id, salt) VALUES (1, $1) ON CONFLICT DO NOTHING").bind(offered.to_vec());
-        ask(&self.writer, |writer| Box::pin(insert.execute(writer))).await?;
+        self.writer.ask(|writer| Box::pin(insert.execute(writer))).await?;
         let select = query_as("SELECT salt FROM salts");
-        let (salt,) = ask(&self.writer, |writer| Box::pin(select.fetch_one(writer))).await?;
+        let (salt,) = self.writer.ask(|writer| Box::pin(select.fetch_one(writer))).await?;
         Ok(salt)
     }
 
@@ -228,9 +195,9 @@ where
         let insert = query("INSERT INTO keyring (id, key_id, audit_key) VALUES (1, $1, $2) ON CONFLICT DO NOTHING")
             .bind(offered.key_id)
             .bind(offered.audit_key);
-        ask(&self.writer, |writer| Box::pin(insert.execute(writer))).await?;
+        self.writer.ask(|writer| Box::pin(insert.execute(writer))).await?;
         let select = query_as("SELECT key_id, audit_key FROM keyring");
-        let (key_id, audit_key) = ask(&self.writer, |writer| Box::pin(select.fetch_one(writer))).await?;
+        let (key_id, audit_key) = self.writer.ask(|writer| Box::pin(select.fetch_one(writer))).await?;
         Ok(Keyring { key_id, audit_key })
     }
 
@@ -244,12 +211,12 @@ where
             }
             Ok::<_, StoreError>(batch.answers)
         };
-        ask(&self.writer, |writer| Box::pin(commit(writer))).await
+        self.writer.ask(|writer| Box::pin(commit(writer))).await
     }
 
     async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError> {
         let delete = query("DELETE FROM replays WHERE expires <= $1").bind(seconds(now));
-        ask(&self.writer, |writer| Box::pin(delete.execute(writer))).await.map(drop)
+        self.writer.ask(|writer| Box::pin(delete.execute(writer))).await.map(drop)
     }
 
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError> {
@@ -257,12 +224,12 @@ where
             "INSERT INTO replay_hold (id, until) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
         )
         .bind(seconds(until));
-        ask(&self.writer, |writer| Box::pin(replace.execute(writer))).await.map(drop)
+        self.writer.ask(|writer| Box::pin(replace.execute(writer))).await.map(drop)
     }
 
     async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError> {
         let key = key.clone();
-        ask(&self.readers, |reader| Box::pin(async move { Self::row(reader, &key).await })).await
+        self.readers.ask(|reader| Box::pin(async move { Self::row(reader, &key).await })).await
     }
 
     async fn is_delegate(&self, principal: &str, user: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -270,13 +237,13 @@ where
             .bind(principal.to_owned())
             .bind(user.to_owned())
             .bind(seconds(now));
-        let found: Option<(i64,)> = ask(&self.readers, |reader| Box::pin(select.fetch_optional(reader))).await?;
+        let found: Option<(i64,)> = self.readers.ask(|reader| Box::pin(select.fetch_optional(reader))).await?;
         Ok(found.is_some())
     }
 
     async fn delegates(&self) -> Result<Vec<Delegate>, StoreError> {
         let select = query_as("SELECT principal, user_uri, expires FROM delegates ORDER BY principal, user_uri");
-        let rows: Vec<(String, String, i64)> = ask(&self.readers, |reader| Box::pin(select.fetch_all(reader))).await?;
+        let rows: Vec<(String, String, i64)> = self.readers.ask(|reader| Box::pin(select.fetch_all(reader))).await?;
         let delegate = |(principal, user, expires): (String, String, i64)| {
             let expires = Timestamp::from_unix(u64::try_from(expires).ok()?).ok()?;
             Some(Delegate { principal, user: Uri::parse(&user).ok()?, expires })
@@ -286,13 +253,13 @@ where
 
     async fn is_blocked(&self, uri: &str) -> Result<bool, StoreError> {
         let select = query_as("SELECT uri FROM blocks WHERE uri = $1").bind(uri.to_owned());
-        let found: Option<(String,)> = ask(&self.readers, |reader| Box::pin(select.fetch_optional(reader))).await?;
+        let found: Option<(String,)> = self.readers.ask(|reader| Box::pin(select.fetch_optional(reader))).await?;
         Ok(found.is_some())
     }
 
     async fn blocked(&self) -> Result<Vec<Uri>, StoreError> {
         let select = query_as("SELECT uri FROM blocks ORDER BY uri");
-        let rows: Vec<(String,)> = ask(&self.readers, |reader| Box::pin(select.fetch_all(reader))).await?;
+        let rows: Vec<(String,)> = self.readers.ask(|reader| Box::pin(select.fetch_all(reader))).await?;
         rows.into_iter().map(|(uri,)| Uri::parse(&uri).map_err(|_| StoreError::Damaged("blocks"))).collect()
     }
 
@@ -304,7 +271,7 @@ where
         .bind(server.to_owned())
         .bind(after)
         .bind(i64::from(limit));
-        let rows: Vec<EntryColumns> = ask(&self.readers, |reader| Box::pin(select.fetch_all(reader))).await?;
+        let rows: Vec<EntryColumns> = self.readers.ask(|reader| Box::pin(select.fetch_all(reader))).await?;
         let entry = |(sequence, time, principal, action, target, period, outcome, request_id, mac): EntryColumns| {
             Entry { sequence, time, principal, action, target, period, outcome, request_id, mac }
         };
@@ -313,6 +280,6 @@ where
 
     async fn head(&self, server: &str) -> Result<Option<Head>, StoreError> {
         let server = server.to_owned();
-        ask(&self.readers, |reader| Box::pin(async move { Self::end(reader, &server).await })).await
+        self.readers.ask(|reader| Box::pin(async move { Self::end(reader, &server).await })).await
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
-use std::future::ready;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -11,18 +10,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, QueryBuilder, SqlSafeStr, Sqlite, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, QueryBuilder, SqlSafeStr, Sqlite, Transaction};
 
 use super::StoreError;
 use super::batch::Batch;
-use super::sql::{CONNECT, Dialect, Sql};
+use super::connections::{Check, Connections};
+use super::sql::{Dialect, Sql};
 
 /// Connections that read.
-const READERS: u32 = 4;
+const READERS: usize = 4;
 
 /// How long a change waits for that of another process.
-const BUSY: Duration = Duration::from_secs(4);
+const BUSY: Duration = Duration::from_secs(3);
 
 /// Opens the database at `sqlite:PATH`, makes it if there is none, and brings its schema up to date. A change is on the
 /// disk when it is done.
@@ -40,20 +40,19 @@ pub(super) async fn open(url: &str) -> Result<Sql<Sqlite>, StoreError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY);
-    let file = file(path).map_err(|error| StoreError::Io(path.into(), Arc::new(error)))?;
-    let path: Arc<Path> = path.into();
-    let pool = || {
-        let (old, new) = (Arc::clone(&path), Arc::clone(&path));
-        let pool = SqlitePoolOptions::new().acquire_timeout(CONNECT);
-        let pool = pool.before_acquire(move |_, _| Box::pin(ready(Ok(is_file(&old, file)))));
-        pool.after_connect(move |_, _| Box::pin(ready(is_file(&new, file).then_some(()).ok_or_else(moved))))
-    };
-    // SQLite has one writer at a time.
-    let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+    let opened = file(path).map_err(|error| StoreError::Io(path.into(), Arc::new(error)))?;
+    let mut connection = options.connect().await?;
     let schema = include_str!("sqlite.sql").into_sql_str();
     let schema = Migration::new(1, Cow::Borrowed("schema"), MigrationType::Simple, schema, false);
-    Migrator::with_migrations(vec![schema]).run(&writer).await?;
-    let readers = pool().max_connections(READERS).connect_with(options.read_only(true)).await?;
+    Migrator::with_migrations(vec![schema]).run(&mut connection).await?;
+    connection.close().await?;
+    // SQLite has one writer at a time.
+    let check: Check = Arc::new({
+        let path = path.to_owned();
+        move || check(&path, opened)
+    });
+    let writer = Connections::new(options.clone(), 1, check.clone());
+    let readers = Connections::new(options.read_only(true), READERS, check);
     Ok(Sql { writer, readers })
 }
 
@@ -64,12 +63,9 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
 
 /// Whether the file that was opened first is still in its place. What is written to one that was removed is lost, and
 /// one that was put there since knows nothing of the requests that were answered.
-fn is_file(path: &Path, opened: (u64, u64)) -> bool {
-    file(path).is_ok_and(|found| found == opened)
-}
-
-fn moved() -> sqlx::Error {
-    sqlx::Error::Io(io::Error::new(ErrorKind::NotFound, "another file is in the place of the database"))
+fn check(path: &Path, opened: (u64, u64)) -> Result<(), sqlx::Error> {
+    let moved = || io::Error::new(ErrorKind::NotFound, "another file is in the place of the database");
+    file(path).is_ok_and(|found| found == opened).then_some(()).ok_or_else(|| sqlx::Error::Io(moved()))
 }
 
 /// The path of `sqlite:PATH` or `sqlite://PATH`, without parameters.

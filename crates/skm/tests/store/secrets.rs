@@ -1,0 +1,61 @@
+//! What somebody finds who takes the database away.
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use getrandom::SysRng;
+use mikey_sakke::eccsi::Ksak;
+use mikey_sakke::sakke::MasterSecret;
+use skm::store::{Change, Condition, DomainKeys};
+
+use crate::site::Site;
+use crate::{KEY, alice, event, name, record};
+
+const CANARY: &str = "canary: 8f0c1a6e, the key material of a record";
+
+on_both! {
+    no_secret_is_in_the_database,
+}
+
+/// What a secret may look like in a file: its octets, hexadecimal, and base64 at each of its three phases.
+fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
+    let bases = (0..3).flat_map(|phase| {
+        let part = &secret[phase..phase + 15];
+        [BASE64_STANDARD.encode(part), BASE64_URL_SAFE_NO_PAD.encode(part)]
+    });
+    let texts = bases.chain([hex::encode(&secret[..16]), hex::encode_upper(&secret[..16])]);
+    texts.map(String::into_bytes).chain([secret[..16].to_vec()]).collect()
+}
+
+async fn no_secret_is_in_the_database(site: Site) {
+    let store = site.open().await;
+    let z = MasterSecret::generate(&mut SysRng).unwrap();
+    let keys = DomainKeys { z, ksak: Ksak::generate(&mut SysRng).unwrap() };
+    let service = name("urn:example:fleet");
+    store.put_record(&service, &alice(), &record(CANARY), Condition::Any, &event("in the log")).await.unwrap();
+    let added = store.add_domain_keys(&name("2026"), &keys, &event("domain")).await.unwrap();
+    assert!(matches!(added, Change::Created(_)));
+    assert_eq!(store.add_domain_keys(&name("2026"), &keys, &event("domain")).await.unwrap(), Change::Conflict);
+    let found = store.domain_keys(&name("2026")).await.unwrap().unwrap();
+    let (z, ksak) = (keys.z.to_octets(), keys.ksak.to_octets());
+    assert_eq!(found.z.to_octets().expose(), z.expose());
+    assert_eq!(found.ksak.to_octets().expose(), ksak.expose());
+
+    // For SQLite first in the WAL, then in the file.
+    let seal_key = hex::decode(KEY.trim()).unwrap();
+    for checkpoint in [false, true] {
+        if let (Site::Sqlite(_), true) = (&site, checkpoint) {
+            site.tamper("PRAGMA wal_checkpoint(TRUNCATE)").await;
+        }
+        let everything = site.everything();
+        let contains = |octets: &[u8]| everything.windows(octets.len()).any(|window| window == octets);
+        // The search finds what is there: text, and octets as they are or in hexadecimal.
+        assert!(contains(b"in the log"));
+        let mac = &store.audit(0).await.unwrap()[0].mac;
+        assert!(contains(mac) || contains(hex::encode(mac).as_bytes()));
+        for secret in [CANARY.as_bytes(), z.expose(), ksak.expose(), &seal_key] {
+            for spelling in spellings(secret) {
+                assert!(!contains(&spelling), "{}", String::from_utf8_lossy(&spelling));
+            }
+        }
+    }
+}
