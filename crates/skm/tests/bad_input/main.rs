@@ -13,7 +13,12 @@ mod support;
 
 mod batch;
 mod bodies;
+mod certificates;
+mod clocks;
 mod cross;
 mod framing;
+mod handshakes;
+mod provisioning;
 mod tokens;
 mod world;
+mod xml;

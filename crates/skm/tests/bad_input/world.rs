@@ -84,9 +84,15 @@ impl World {
         open(&self.site).await
     }
 
-    /// Ends the server, and starts it again with the same files.
-    pub(crate) fn restart(&mut self) {
-        self.server = self.site.spawn(&[]);
+    /// Ends the server, and starts it again on the same store, with other settings.
+    pub(crate) fn restart(self, change: impl FnOnce(Site) -> Site) -> Self {
+        let Self { site, server, .. } = self;
+        server.signal(Signal::TERM);
+        let (status, log) = server.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        let site = change(site);
+        let server = site.spawn(&[]);
+        Self { site, server, ..self }
     }
 
     /// A client of KM-UU.
