@@ -249,9 +249,12 @@ impl Reloader {
     ///
     /// The first [`ServerError::Tls`], after all listeners were tried.
     pub fn reload(&self) -> Result<(), ServerError> {
-        let reload =
-            |(name, tls): &(_, Arc<Tls>)| tls.reload().map_err(|error| ServerError::Tls { listener: *name, error });
-        let results: Vec<_> = self.0.iter().map(reload).collect();
+        let results = self
+            .0
+            .iter()
+            .map(|&(listener, ref tls)| tls.reload().map_err(|error| ServerError::Tls { listener, error }));
+        // All of them first: one that is refused keeps none of the others from its new certificate.
+        let results: Vec<_> = results.collect();
         results.into_iter().collect()
     }
 }

@@ -222,7 +222,7 @@ section! {
     Limits {
         /// Octets of a body: 65,536.
         body_octets: u32 = 64 * 1024,
-        /// Seconds until the header of a request is there: 10.
+        /// Seconds until the header of a request is there, and until a handshake is done: 10.
         header_seconds: u32 = 10,
         /// Seconds until its body is there: 10.
         body_seconds: u32 = 10,

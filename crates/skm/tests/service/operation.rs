@@ -36,6 +36,20 @@ async fn without_the_keys_of_the_issuer_it_is_not_ready() {
 }
 
 #[tokio::test]
+async fn without_its_store_it_is_not_ready() {
+    let site = Site::new();
+    let server = site.start().await;
+    let (client, admin) = (Client::new(server.addresses.km_uu.unwrap(), site.anonymous()), server.addresses.admin);
+    let admin = Client::plain(admin.unwrap());
+    assert_eq!(admin.get("/readyz").await.status, 200);
+    std::fs::remove_file(site.path("skms.db")).unwrap();
+    let answer = admin.get("/readyz").await;
+    assert_eq!((answer.status, answer.json()["cause"].as_str()), (503, Some("NOT_READY")), "{answer:?}");
+    client.key_request(&site.ue_token(), km_request().to_string()).await.assert_km(500, Some("01"));
+    assert_eq!(admin.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
 async fn metrics() {
     let site = Site::new();
     let server = site.start().await;
@@ -156,6 +170,10 @@ fn the_program_leaves_no_core_and_no_key_behind() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let limit = prlimit(Some(server.id()), Resource::Core, none.clone()).unwrap();
     assert_eq!(limit, none);
+    let files = std::fs::read_to_string(format!("/proc/{}/limits", server.id().as_raw_nonzero())).unwrap();
+    let files: Vec<&str> =
+        files.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    assert_eq!(files[3], files[4], "the soft limit is the hard one");
     server.signal(Signal::TERM);
     assert_eq!(server.wait().0.code(), Some(0));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use getrandom::SysRng;
 use mikey_sakke::kms::Kms;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use serde_json::json;
 use skm::audit::{Action, Event, Outcome};
 use skm::config::Config;
@@ -43,6 +43,9 @@ pub(crate) fn run(path: &Path, trial: bool) -> Result<(), Fault> {
     // Before the first thread, since a variable is unset once it is read.
     let secret = source.read().map_err(|error| Fault::usage(anyhow!("the sealing key: {error}")))?;
     start_log().map_err(Fault::usage)?;
+    // A connection takes a file; the soft limit of most systems is for programs that have few.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).context("cannot have more open files")?;
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(&config, secret, trial));
     runtime.shutdown_timeout(END);
