@@ -77,7 +77,7 @@ fn the_moment_is_always_in_the_lead_time_and_spread_over_it() {
         let start = (END - lead).max(END - PERIOD);
         assert!((start..=END - (END - start) / 8).contains(&at), "{at}");
         // In the order of the random numbers: all of the span is as likely.
-        let share = (END - start) as u128 * 7 / 8 * u128::from(random) >> 64;
+        let share = (u128::from(END - start) * 7 / 8 * u128::from(random)) >> 64;
         assert!((at - start).abs_diff(share as u64) <= 1, "{at}");
     });
     assert_eq!(moment(&long(), NOW, 0), END - LEAD);

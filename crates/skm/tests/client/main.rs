@@ -9,6 +9,7 @@ mod clock;
 mod domains;
 mod identity;
 mod network;
+mod program;
 mod proxy;
 mod retries;
 mod support;

@@ -311,9 +311,7 @@ pub(crate) fn granted_at(seen: &Seen, now: u64) -> Reply {
 }
 
 /// One answer after the other, the last one from then on.
-pub(crate) fn in_turn(
-    replies: Vec<Box<dyn Fn(&Seen) -> Reply + Send + Sync>>,
-) -> impl Fn(&Seen) -> Reply + Send + Sync {
+pub(crate) fn in_turn(replies: Vec<Box<Answer>>) -> impl Fn(&Seen) -> Reply + Send + Sync {
     let next = AtomicU64::new(0);
     move |seen| {
         let index = next.fetch_add(1, Ordering::SeqCst) as usize;

@@ -12,6 +12,7 @@ use skm::client::{CacheSettings, Certificate, ClientError, FileToken, KeyCache, 
 use crate::fault::Fault;
 
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// Address of the server, as in https://skms.example.org
     #[arg(long, value_name = "URL")]
