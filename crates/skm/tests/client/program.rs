@@ -120,6 +120,8 @@ async fn a_record_is_printed() {
         let (code, out, error) = place.run(&server.url(), &with_uri(&arguments)).await;
         assert_eq!((code, out.as_str(), error.as_str()), (0, "canary payload\n", ""));
     }
+    let times: std::collections::BTreeSet<_> = server.times().into_iter().collect();
+    assert_eq!(times.len(), 4, "runs one after the other are no replays");
     let kinds: Vec<_> = server.seen().iter().map(|seen| seen.request().subject().kind().as_str()).collect();
     assert_eq!(kinds, ["service", "client", "device", "user"]);
     let both = with_uri(&["--service", "s", "--client", "c", "--user", ALICE]);

@@ -1,6 +1,7 @@
 //! The server, and how to reach it.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use getrandom::SysRng;
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// A client that has not connected yet.
+    /// A client that has not connected yet, at the beginning of a second.
     pub(crate) fn client(&self) -> Result<Client, Fault> {
         let mut settings = Settings::new(&self.server, read(&self.root)?);
         if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
@@ -46,8 +47,18 @@ impl Arguments {
         }
         settings.proxy = self.proxy.clone().map(Secret::new);
         settings.skms_uri = self.skms_uri.clone();
-        Client::new(&settings, FileToken::new(&self.token_file)).map_err(Fault::usage)
+        let client = Client::new(&settings, FileToken::new(&self.token_file)).map_err(Fault::usage)?;
+        await_next_second();
+        Ok(client)
     }
+}
+
+/// Requests state whole seconds: what an earlier run of this program asked for in the present one would count as a replay.
+fn await_next_second() {
+    let passed = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .map_or(Duration::ZERO, |since| Duration::from_nanos(since.subsec_nanos().into()));
+    std::thread::sleep(Duration::from_secs(1) - passed);
 }
 
 /// The keys of a user, fetched now.
