@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::site::{ALICE, SERVICE, Site};
 use crate::support::NOW;
-use crate::world::{FORBIDDEN, NOTHING, World, now, payload, uri, user};
+use crate::world::{FORBIDDEN, NOTHING, World, fixed, now, payload, skm_c, uri, user};
 
 const SEALDD: (&str, &str) = ("https://sealdd.example.org", "sealdd-server");
 
@@ -34,8 +34,7 @@ async fn r46_a_user_is_provided_with_identity_keys() {
     world.import().await;
     let services = json!(["urn:mikey-sakke:identity-keys"]);
     let token = world.ue().claiming("val_service_ids", services).token();
-    let token = skm::client::FixedToken::new(mikey_sakke::secret::Secret::new(token));
-    let client = crate::world::skm_c(&world.settings(world.km_uu()), token);
+    let client = skm_c(&world.settings(world.km_uu()), fixed(&token));
     let domain = client.domain().await.unwrap();
     let keys = client.identity_keys(&uri(ALICE), &domain).await.unwrap();
     assert_eq!(*keys.current.keys.user(), uri(ALICE));

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use crate::http::{Answer, Client, KM, exchange};
 use crate::network::{impostor, proxy, tapped};
 use crate::site::{GROUPS, SERVICE, Site, VAL, client_params};
-use crate::world::{FORBIDDEN, World, payload, service};
+use crate::world::{FORBIDDEN, World, fixed, payload, service};
 
 /// Whether a server answers a client at all, whatever it says.
 async fn answers(client: &Client) -> bool {
@@ -108,8 +108,7 @@ fn r3_coap_is_refused() {
     let error = Config::read(site.config_text(), []).unwrap_err();
     assert!(matches!(error.place, Origin::Line(_)) && error.what.contains("address"), "{error}");
     let roots = std::fs::read(site.path("ca.pem")).unwrap();
-    let token = skm::client::FixedToken::new(Secret::new("token".into()));
-    let error = skm::client::Client::new(&Settings::new("coaps://localhost", roots), token).unwrap_err();
+    let error = skm::client::Client::new(&Settings::new("coaps://localhost", roots), fixed("token")).unwrap_err();
     assert!(matches!(error, SettingsError::Server) && error.to_string().contains("not https"), "{error}");
 }
 
@@ -125,8 +124,7 @@ async fn r4_a_server_that_is_not_https_is_not_asked() {
     let world = World::new().await;
     let settings = world.settings(world.km_uu());
     let settings = Settings { server: settings.server.replace("https", "http"), ..settings };
-    let token = skm::client::FixedToken::new(Secret::new("token".into()));
-    assert!(matches!(skm::client::Client::new(&settings, token), Err(SettingsError::Server)));
+    assert!(matches!(skm::client::Client::new(&settings, fixed("token")), Err(SettingsError::Server)));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A server with key material, and those who ask it. Its clock stands, and so do those of its clients.
 
 use std::net::SocketAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -183,13 +183,18 @@ impl World {
 
     /// An SKM-C in Alice's UE.
     pub(crate) fn skm_c(&self, settings: &Settings) -> client::Client {
-        skm_c(settings, FixedToken::new(Secret::new(self.site.sign(&claims()))))
+        skm_c(settings, fixed(&self.site.sign(&claims())))
     }
+}
+
+/// A source that always gives this token.
+pub(crate) fn fixed(token: &str) -> FixedToken {
+    FixedToken::new(Secret::new(token.to_owned()))
 }
 
 /// An SKM-C whose clock stands as the server's does.
 pub(crate) fn skm_c(settings: &Settings, tokens: impl client::TokenSource + 'static) -> client::Client {
-    client::Client::with_environment(settings, tokens, std::sync::Arc::new(Host)).unwrap()
+    client::Client::with_environment(settings, tokens, Arc::new(Host)).unwrap()
 }
 
 #[derive(Debug)]
