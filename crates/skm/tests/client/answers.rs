@@ -241,6 +241,14 @@ async fn an_answer_may_be_as_long_as_any_is_and_no_longer() {
         assert!(matches!(result, Err(ClientError::Answer(AnswerError::TooLong))), "{result:?}");
         assert_eq!(requests, 1);
     }
+    for (octets, is_believed) in [(MAX_RESPONSE_OCTETS, true), (MAX_RESPONSE_OCTETS + 1, false)] {
+        let body = padded(octets);
+        let (server, client, _) = pair(move |_| Reply { hides_length: true, ..Reply::new(200, body.clone()) }).await;
+        let result = client.record(&service(), &alice()).await;
+        assert_eq!(result.is_ok(), is_believed, "{result:?}");
+        assert!(is_believed || matches!(result, Err(ClientError::Answer(AnswerError::TooLong))), "{result:?}");
+        assert_eq!(server.seen().len(), 1);
+    }
 }
 
 #[tokio::test]

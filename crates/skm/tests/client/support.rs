@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mikey_sakke::error::UsageError;
@@ -139,6 +141,8 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
     /// To wait before the answer.
     pub(crate) delay: Duration,
+    /// To send no Content-Length.
+    pub(crate) hides_length: bool,
 }
 
 impl Reply {
@@ -212,7 +216,7 @@ async fn handle(
     request: hyper::Request<Incoming>,
     answer: Arc<Answer>,
     all: Arc<Mutex<Vec<Seen>>>,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+) -> Result<hyper::Response<Content>, Infallible> {
     let (head, body) = request.into_parts();
     let seen = Seen {
         method: head.method.to_string(),
@@ -229,7 +233,30 @@ async fn handle(
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    Ok(response.body(Full::new(reply.body.into())).unwrap())
+    let content = Content { octets: Full::new(reply.body.into()), hides_length: reply.hides_length };
+    Ok(response.body(content).unwrap())
+}
+
+/// A body that need not say how long it is.
+struct Content {
+    octets: Full<Bytes>,
+    hides_length: bool,
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.octets).poll_frame(context)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.hides_length { SizeHint::default() } else { self.octets.size_hint() }
+    }
 }
 
 /// A clock that stands still but for sleep, and a random source that says what it is told.
