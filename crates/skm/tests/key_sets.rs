@@ -13,6 +13,7 @@ use skm::token::{Cache, KeySet, KeySetError, KeySource, Location, SourceError, T
 use support::{Issuer, claims, header, now, settings, with};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 fn set_error(jwks: &Value) -> KeySetError {
     KeySet::from_json(jwks.to_string().as_bytes()).unwrap_err()
@@ -172,6 +173,54 @@ async fn unknown_keys_cause_one_fetch() {
     }
     assert_eq!(count.load(Ordering::SeqCst), 2);
     assert!(source.verify(&verifier, &good, None, at(31)).await.is_ok());
+}
+
+/// Answers requests with these octets once it is released, and tells when there is one.
+async fn answer_later(octets: Vec<u8>) -> (Location, Arc<Notify>, Arc<Notify>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    let [asked, release] = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+    let (told, released) = (Arc::clone(&asked), Arc::clone(&release));
+    tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let _ = tcp.read(&mut [0; 4096]).await;
+        told.notify_one();
+        released.notified().await;
+        let _ = tcp.write_all(&octets).await;
+    });
+    (Location::Url(url), asked, release)
+}
+
+#[tokio::test]
+async fn who_comes_during_a_fetch_waits_for_it() {
+    let issuer = Issuer::new();
+    let (location, asked, release) = answer_later(http("200 OK", &issuer.jwks().to_string())).await;
+    let source = Arc::new(KeySource::new(&location).unwrap());
+    let (good, start) = (issuer.es256(&claims()), Instant::now());
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..10 {
+        let (source, good) = (Arc::clone(&source), good.clone());
+        tasks
+            .spawn(async move { source.verify(&Verifier::new(settings()), &good, None, (now(), start)).await.is_ok() });
+    }
+    asked.notified().await;
+    assert!(tasks.try_join_next().is_none(), "there are no keys yet");
+    release.notify_one();
+    assert_eq!(tasks.join_all().await, [true; 10]);
+}
+
+#[tokio::test]
+async fn a_fetch_goes_on_without_the_one_who_began_it() {
+    let issuer = Issuer::new();
+    let (location, asked, release) = answer_later(http("200 OK", &issuer.jwks().to_string())).await;
+    let source = KeySource::new(&location).unwrap();
+    let (verifier, good, at) = (Verifier::new(settings()), issuer.es256(&claims()), (now(), Instant::now()));
+    tokio::select! {
+        _ = source.verify(&verifier, &good, None, at) => panic!("there are no keys yet"),
+        () = asked.notified() => {}
+    }
+    release.notify_one();
+    assert!(source.verify(&verifier, &good, None, at).await.is_ok());
 }
 
 #[tokio::test]

@@ -3,12 +3,13 @@
 use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mikey_sakke::time::Timestamp;
 use reqwest::{Client, Url, redirect};
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio::sync::watch;
 
 use super::key_set::MAX_SET_OCTETS;
 use super::{AccessToken, KeySet, KeySetError, TokenError, Verifier};
@@ -96,14 +97,20 @@ impl Cache {
 }
 
 /// The keys of the issuer, kept current.
-pub struct KeySource {
+#[derive(Debug)]
+pub struct KeySource(Arc<Shared>);
+
+/// What a source and the fetch that is under way share.
+struct Shared {
     origin: Origin,
     cache: Mutex<Cache>,
+    /// Whether a fetch is under way, for those who wait for its end.
+    is_fetching: watch::Sender<bool>,
 }
 
-impl std::fmt::Debug for KeySource {
+impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeySource").field("cache", &self.cache).finish_non_exhaustive()
+        f.debug_struct("Shared").field("cache", &self.cache).finish_non_exhaustive()
     }
 }
 
@@ -118,7 +125,7 @@ impl KeySource {
             Location::File(path) => Origin::File(path.clone()),
             Location::Url(url) => Origin::Url(client()?, checked(url)?),
         };
-        Ok(Self { origin, cache: Mutex::default() })
+        Ok(Self(Arc::new(Shared { origin, cache: Mutex::default(), is_fetching: watch::Sender::new(false) })))
     }
 
     /// Fetches the set, at start or where it is due.
@@ -127,15 +134,12 @@ impl KeySource {
     ///
     /// [`SourceError`]; the last good set stays.
     pub async fn refresh(&self, now: Instant) -> Result<(), SourceError> {
-        if !self.lock().begin(now, false) {
-            return Ok(());
-        }
-        self.fetch(now).await
+        if self.begin(now, false) { self.fetch(now).await } else { Ok(()) }
     }
 
     /// Whether there are keys that are not too old.
     pub fn has_keys(&self, now: Instant) -> bool {
-        self.lock().current(now).is_some()
+        self.0.lock().current(now).is_some()
     }
 
     /// Checks a token, and fetches the keys again if they are old or do not have the one that the token names.
@@ -152,23 +156,56 @@ impl KeySource {
     ) -> Result<AccessToken, TokenError> {
         let (time, instant) = now;
         let check = || {
-            let keys = self.lock().current(instant).ok_or(TokenError::UnknownKey)?;
+            let keys = self.0.lock().current(instant).ok_or(TokenError::UnknownKey)?;
             verifier.verify(token, &keys, certificate, time)
         };
         if let Err(error) = self.refresh(instant).await {
             tracing::warn!(%error, "the keys of the token issuer are not current");
         }
         let result = check();
-        if result != Err(TokenError::UnknownKey) || !self.lock().begin(instant, true) {
+        if result != Err(TokenError::UnknownKey) {
             return result;
         }
-        if let Err(error) = self.fetch(instant).await {
+        if !self.begin(instant, true) {
+            // The key may be in the set that somebody else is fetching.
+            self.0.fetched().await;
+        } else if let Err(error) = self.fetch(instant).await {
             tracing::warn!(%error, "the keys of the token issuer are not current");
-            return result;
         }
         check()
     }
 
+    /// Begins a fetch, if it is time.
+    fn begin(&self, now: Instant, lacks_key: bool) -> bool {
+        let mut cache = self.0.lock();
+        let begins = cache.begin(now, lacks_key);
+        if begins {
+            self.0.is_fetching.send_replace(true);
+        }
+        begins
+    }
+
+    /// Fetches in a task of its own: a request that is taken back does not take the keys of the others with it.
+    async fn fetch(&self, now: Instant) -> Result<(), SourceError> {
+        let shared = Arc::clone(&self.0);
+        let task = tokio::spawn(async move {
+            let _end = FetchEnd(&shared.is_fetching);
+            shared.fetch(now).await
+        });
+        task.await.map_err(std::io::Error::other)?
+    }
+}
+
+/// Tells those who wait that the fetch has ended, in whatever way.
+struct FetchEnd<'a>(&'a watch::Sender<bool>);
+
+impl Drop for FetchEnd<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
+    }
+}
+
+impl Shared {
     async fn fetch(&self, now: Instant) -> Result<(), SourceError> {
         let octets = match &self.origin {
             Origin::File(path) => read(path)?,
@@ -179,7 +216,13 @@ impl KeySource {
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+    /// Waits for the end of the fetch, if one is under way.
+    async fn fetched(&self) {
+        // It cannot fail while the sender is here.
+        let _ = self.is_fetching.subscribe().wait_for(|is_fetching| !is_fetching).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
