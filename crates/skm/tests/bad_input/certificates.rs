@@ -23,10 +23,11 @@ use crate::world::{FORBIDDEN, GOOD, World, server};
 /// The serial number of the certificate that is revoked.
 const REVOKED: u64 = 7;
 
-/// The parameters of a certificate that are changed, and the alert that the server ends the handshake with.
-type Change = (&'static str, fn(&mut CertificateParams), Alert);
+/// What is changed in the parameters of a certificate.
+type Change = fn(&mut CertificateParams);
 
-const CHANGES: &[Change] = &[
+/// With the alert that the server ends the handshake with.
+const CHANGES: &[(&str, Change, Alert)] = &[
     ("expired", |params| params.not_after = date_time_ymd(2020, 1, 1), Alert::CertificateExpired),
     ("not valid yet", |params| params.not_before = date_time_ymd(3000, 1, 1), Alert::CertificateExpired),
     ("revoked", |params| params.serial_number = Some(SerialNumber::from(REVOKED)), Alert::CertificateRevoked),
@@ -98,7 +99,7 @@ fn critical() -> CustomExtension {
 }
 
 /// Names that handshakes end well with, and whom no row of the policy knows.
-const STRANGERS: &[(&str, fn(&mut CertificateParams))] = &[
+const STRANGERS: &[(&str, Change)] = &[
     ("a DNS name in place of the URI", |params| params.subject_alt_names = vec![name_dns("val.example.org")]),
     ("another URI", |params| params.subject_alt_names = vec![name_uri("https://val.example.org.evil.example.org")]),
     ("another scheme", |params| params.subject_alt_names = vec![name_uri("http://val.example.org")]),

@@ -154,8 +154,11 @@ const CASES: &[(Who, &str, &str, &str, Expected)] = &[
     (Groups, IDENTITY, USER, BOB, FORBIDDEN),
 ];
 
-/// Listener, name in the certificate, claims of the token, and what the record of the service comes to.
-fn mixed() -> Vec<(&'static str, Option<(&'static str, &'static str)>, Value, Expected)> {
+/// A listener, and the name in the certificate; none for KM-UU.
+type At = Option<(&'static str, &'static str)>;
+
+/// Where somebody comes from, claims of the token, and what the record of the service comes to.
+fn mixed() -> Vec<(&'static str, At, Value, Expected)> {
     let for_other = with(server(VAL.1), "val_service_ids", json!([OTHER]));
     let for_nothing = with(server(VAL.1), "val_service_ids", json!([]));
     let provisioning = with(server(VAL.1), "scope", json!("seal:key-provisioning"));

@@ -361,17 +361,16 @@ async fn stalled_bodies(world: &World, address: SocketAddr) -> Frames {
 
 /// Streams that are reset by the client, and streams that it makes the server reset.
 async fn resets(world: &World, address: SocketAddr) {
-    let by_client = |stream| vec![whole(stream), Frame::reset(stream)];
-    let by_server = |stream| vec![Frame::headers(stream, 0, &post(KM)), window(stream, 0)];
-    let by_window = |stream| vec![Frame::headers(stream, 0, &post(KM)), window(stream, 0x7fff_ffff)];
-    let kinds: [(&str, &dyn Fn(u32) -> Vec<Frame>, u32); 3] = [
-        ("by the client", &by_client, CALM),
-        ("by an increment of 0", &by_server, PROTOCOL_ERROR),
-        ("by a window that is too large", &by_window, CALM),
-    ];
-    for (name, pair, code) in kinds {
+    let request = |stream| Frame::headers(stream, 0, &post(KM));
+    for (name, again, code) in [
+        ("by the client", Frame::reset(0), CALM),
+        ("by an increment of 0", window(0, 0), PROTOCOL_ERROR),
+        ("by a window that is too large", window(0, 0x7fff_ffff), CALM),
+    ] {
+        let pairs =
+            (0..500).map(|index| 2 * index + 1).flat_map(|stream| [request(stream), Frame { stream, ..again.clone() }]);
         let mut frames = Frames::connect(address, world.anonymous(), &[]).await;
-        frames.send(&(0..500).flat_map(|index| pair(2 * index + 1)).collect::<Vec<_>>()).await;
+        frames.send(&pairs.collect::<Vec<_>>()).await;
         let away = frames.rest().await.into_iter().find(|frame| frame.kind == GO_AWAY).map(|frame| frame.number(4));
         world.case(name, || assert_eq!(away, Some(code), "{name}"));
     }
