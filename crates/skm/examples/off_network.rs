@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// What an SKM-C does while there is a network: it fetches the keys of two users. The server is gone once this is done.
-fn fetched_earlier() -> anyhow::Result<(Client, Client)> {
+pub(crate) fn fetched_earlier() -> anyhow::Result<(Client, Client)> {
     const DAYS_30: u64 = 2_592_000;
     let server = Kms::generate(Uri::parse("kms.example.org")?, UidFormat::hashed(DAYS_30, 0)?, &mut SysRng)?;
     let period = server.certificate().uid_format().period_at(Timestamp::now()?)?;
@@ -79,7 +79,7 @@ fn fetched_earlier() -> anyhow::Result<(Client, Client)> {
 }
 
 /// A key goes from one client to the other.
-fn exchange(from: &Client, to: &Client) -> anyhow::Result<()> {
+pub(crate) fn exchange(from: &Client, to: &Client) -> anyhow::Result<()> {
     let [here, there] = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
     let address = there.local_addr()?;
     let (sent, received) = std::thread::scope(|scope| {
@@ -97,8 +97,8 @@ fn exchange(from: &Client, to: &Client) -> anyhow::Result<()> {
 }
 
 /// A client with the keys that it has fetched, and the certificate of its KMS, which came with them.
-struct Client {
-    keys: Arc<UserKeys>,
+pub(crate) struct Client {
+    pub(crate) keys: Arc<UserKeys>,
 }
 
 impl Client {
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// Makes a key and sends it to a user of the same KMS.
-    fn send(&self, socket: &UdpSocket, to: SocketAddr, user: &Uri) -> anyhow::Result<KeyBundle> {
+    pub(crate) fn send(&self, socket: &UdpSocket, to: SocketAddr, user: &Uri) -> anyhow::Result<KeyBundle> {
         let bundle = KeyBundle::generate(Profile::seal(Purpose::PCK), &mut SysRng)?;
         let recipient = Recipient { user: user.clone(), certificate: self.keys.certificate().clone() };
         let initiator = Initiator::new(self.keys.clone());
@@ -119,7 +119,7 @@ impl Client {
     }
 
     /// Waits for a key. What does not pass the checks is dropped, and who sent it learns nothing.
-    fn receive(&self, socket: &UdpSocket) -> anyhow::Result<DistributedKey> {
+    pub(crate) fn receive(&self, socket: &UdpSocket) -> anyhow::Result<DistributedKey> {
         let mut responder = Responder::new(self.keys.clone(), Policy::for_purposes([(Purpose::PCK, Initiators::Any)]));
         responder.trust(self.keys.certificate().clone())?;
         let mut datagram = vec![0; MAX_DATAGRAM];

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,8 +11,8 @@ use mikey_sakke::identity::Uri;
 use mikey_sakke::imessage::Purpose;
 use mikey_sakke::secret::Secret;
 use skm::client::blocking::Client;
-use skm::client::{Certificate, FileToken, Settings};
-use skm::group::{Folder, Group, Outcome, State, distribute};
+use skm::client::{Certificate, ClientError, FileToken, Settings};
+use skm::group::{Folder, Group, GroupError, Outcome, State, distribute};
 use skm::seal::{KeySource, SALT_OCTETS};
 
 use crate::fault::Fault;
@@ -79,10 +80,28 @@ pub(crate) fn run(Command::Distribute(arguments): &Command, out: &mut dyn Write)
     let mut state = State::open(&arguments.state, seal_key, group)?;
     let mut messages = folder(&arguments.out, &state)?;
 
+    wait_for_next_second()?;
     let mut progress = Progress::new(members.len())?;
     let outcome = distribute(&client, &mut state, &members, &mut messages, &mut |dealt| progress.show(dealt));
     progress.end();
-    report(&outcome?, members.len(), out)
+    report(&outcome.map_err(fault)?, members.len(), out)
+}
+
+/// Waits until the next second begins. Requests carry their time in whole seconds, and the server takes a second one for the
+/// same keys in the same second for a replay: so each run has a second of its own, as where a manager serves one group
+/// after the other.
+fn wait_for_next_second() -> anyhow::Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+    std::thread::sleep(Duration::from_secs(now.as_secs() + 1) - now);
+    Ok(())
+}
+
+/// A fault of the caller, where nothing was sent.
+fn fault(error: GroupError) -> Fault {
+    match error {
+        GroupError::Client(ClientError::Usage(_) | ClientError::Token(_)) => Fault::usage(error),
+        error => error.into(),
+    }
 }
 
 fn client(arguments: &Distribute) -> Result<Client, Fault> {
