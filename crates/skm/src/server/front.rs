@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONNECTION, TRANSFER_ENCODING};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
@@ -100,7 +100,6 @@ pub(super) async fn exchange(
     let listener = name(front.point);
     let route = path.as_ref().map_or("none", MatchedPath::as_str);
     let is_km_request = route == KM_REQUEST && request.method() == Method::POST;
-    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     let request_id = RequestId::random();
     let answer = match &request_id {
         Ok(request_id) => {
@@ -112,11 +111,6 @@ pub(super) async fn exchange(
     let mut response = answer.unwrap_or_else(|| front.failed(is_km_request));
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if is_chunked {
-        // A Content-Length beside it is not seen here; if there was one, whoever passed the request on may have taken
-        // another end for its end (RFC 9112, section 6.3).
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
     let id = request_id.as_ref().map_or("", |id| &id.0);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
