@@ -49,7 +49,7 @@ use tokio::sync::OnceCell;
 
 pub use cache::{CacheSettings, Due, KeyCache};
 pub use environment::{Environment, System};
-pub use error::{AnswerError, ClientError, NetworkError, Refused};
+pub use error::{AnswerError, Cause, ClientError, NetworkError, Refused};
 pub use identity_keys::{IdentityKeys, Provisioned};
 pub use retry::Retry;
 pub use settings::{Certificate, Settings, SettingsError};
