@@ -201,11 +201,13 @@ const QUERIES: &[(&str, Expected)] = &[
     ("val-service-id=urn:example:fleet&val-tgt-ue=%7B%22valUeId%22:%22device-8%22%7D", (403, "NOT_PERMITTED")),
     ("val-service-id=urn:example:fleet&val-tgt-ue=%7B%22valUserId%22:%22sip:alice@EXAMPLE.org%22%7D", (400, "REQUEST")),
     (
-        "val-service-id=urn:example:fleet&val-tgt-ue=%7B%22valUserId%22:%22sip:alice@example.org%22,%22valUserId%22:%22sip:bob@example.org%22%7D",
+        "val-service-id=urn:example:fleet&val-tgt-ue=%7B%22valUserId%22:%22sip:alice@example.org%22,\
+         %22valUserId%22:%22sip:bob@example.org%22%7D",
         (400, "REQUEST"),
     ),
     (
-        "val-service-id=urn:example:fleet&val-tgt-ue=%7B%22valUserId%22:%22sip:alice@example.org%22,%22valUeId%22:%22device-7%22%7D",
+        "val-service-id=urn:example:fleet&val-tgt-ue=%7B%22valUserId%22:%22sip:alice@example.org%22,\
+         %22valUeId%22:%22device-7%22%7D",
         (400, "REQUEST"),
     ),
     ("val-service-id=urn:example:fleet&val-tgt-ue=%7B%7D", (400, "REQUEST")),

@@ -8,7 +8,8 @@ use crate::site::{PROVISIONER, VAL, km_request};
 use crate::world::{CANARY, World, server};
 
 /// What comes before the header fields that a case is about. TOKEN, BODY and LENGTH are those of a good request.
-const HEAD: &str = "POST /seal-km/v1/km-request HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer TOKEN\r\n";
+const HEAD: &str = "POST /seal-km/v1/km-request HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+     Authorization: Bearer TOKEN\r\n";
 
 /// A request that must not be taken for one of its own.
 const SMUGGLED: &str =
@@ -68,7 +69,8 @@ const FRAMES: &[(&str, &str, &[u16])] = &[
     ),
     (
         "a trailer that would be a token",
-        "Transfer-Encoding: chunked\r\nTrailer: Authorization\r\nConnection: close\r\n\r\nHEXLEN\r\nBODY\r\n0\r\nAuthorization: Bearer x\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTrailer: Authorization\r\nConnection: close\r\n\r\nHEXLEN\r\n\
+         BODY\r\n0\r\nAuthorization: Bearer x\r\n\r\n",
         &[200],
     ),
     ("two hosts", "Host: evil.example.org\r\nContent-Length: LENGTH\r\nConnection: close\r\n\r\nBODY", &[200]),
@@ -167,7 +169,8 @@ async fn framing() {
     }
     for (line, status) in LINES {
         let text = format!(
-            "{line}\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+            "{line}\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
+             Connection: close\r\n\r\n{{}}"
         );
         let (address, tls) = if line.contains("/services/") {
             (world.server.address("km_s"), world.site.client(VAL.0))
@@ -180,7 +183,8 @@ async fn framing() {
     for (path, status) in RECORDS {
         let authorization = world.bearer(&server(PROVISIONER.1));
         let text = format!(
-            "GET /seal-km/v1/services/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n"
+            "GET /seal-km/v1/services/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\n\
+             Connection: close\r\n\r\n"
         );
         let (address, tls) = (world.server.address("km_s"), world.site.client(PROVISIONER.0));
         let answer = exchange(address, tls, text.as_bytes()).await;
