@@ -10,6 +10,7 @@ mod postgres;
 mod rows;
 mod sql;
 mod sqlite;
+mod url;
 mod writer;
 
 use std::fmt;
@@ -29,10 +30,12 @@ use crate::seal::{KEY_OCTETS, KeyError, OpenError, Place, SALT_OCTETS, SealKey, 
 use batch::{Answer, Write};
 use error::MAX_NAME_OCTETS;
 use rows::{Database, Keyring, RowKey, SealedRow};
+use url::Backend;
 use writer::Writer;
 
 pub use error::StoreError;
 pub use rows::{Change, Condition, Delegate, Quota, Replay, Version};
+pub use url::shown;
 
 /// The collection of records.
 const RECORDS: &str = "records";
@@ -54,23 +57,6 @@ pub struct DomainKeys {
     pub z: MasterSecret,
     /// KSAK.
     pub ksak: Ksak,
-}
-
-/// The databases there are.
-#[derive(Clone, Copy)]
-enum Backend {
-    Sqlite,
-    Postgres,
-}
-
-impl Backend {
-    fn of(url: &str) -> Result<Self, StoreError> {
-        match url.split_once(':') {
-            Some(("sqlite", _)) => Ok(Self::Sqlite),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres),
-            _ => Err(StoreError::Url),
-        }
-    }
 }
 
 /// What a server keeps.

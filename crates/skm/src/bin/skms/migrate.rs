@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::Path;
 
+use skm::store::shown;
+
 use crate::fault::Fault;
 use crate::operator::Operator;
 
 pub(crate) fn run(config: &Path, out: &mut dyn Write) -> Result<(), Fault> {
-    // A store that is opened is brought up to date.
-    let operator = Operator::open(config)?;
-    writeln!(out, "{}: its schema is that of this program", operator.config.store.url)?;
+    let operator = Operator::migrate(config)?;
+    writeln!(out, "{}: its schema is that of this program", shown(&operator.config.store.url))?;
     Ok(())
 }

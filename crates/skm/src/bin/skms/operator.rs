@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use mikey_sakke::time::Timestamp;
 use skm::audit::{Action, Event, Outcome};
 use skm::config::Config;
-use skm::store::Store;
+use skm::store::{Store, shown};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::fault::Fault;
@@ -25,16 +25,30 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Reads the configuration and opens the store, which is made if there is none.
+    /// Reads the configuration and opens the store; a file is made if there is none.
     pub(crate) fn open(path: &Path) -> Result<Self, Fault> {
+        Self::start(path, false)
+    }
+
+    /// As [`open`](Self::open), and brings the schema of the store up to date before.
+    pub(crate) fn migrate(path: &Path) -> Result<Self, Fault> {
+        Self::start(path, true)
+    }
+
+    fn start(path: &Path, migrate: bool) -> Result<Self, Fault> {
         let config = read_config(path)?;
         let source = config.seal.source().with_context(|| format!("{}: no sealing key", path.display()))?;
         // Before there are threads, as a variable is unset.
         let secret = source.read().context("the sealing key")?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let store = runtime
-            .block_on(Store::open(&config.store.url, secret, config.domain.skms_uri.as_str()))
-            .with_context(|| format!("store {}", config.store.url))?;
+        let url = &config.store.url;
+        let opened = runtime.block_on(async {
+            if migrate {
+                Store::migrate(url).await?;
+            }
+            Store::open(url, secret, config.domain.skms_uri.as_str()).await
+        });
+        let store = opened.with_context(|| format!("store {}", shown(url)))?;
         Ok(Self { config, store, now: Timestamp::now()?, runtime })
     }
 
