@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use mikey_sakke::identity::Uri;
-use mikey_sakke::km::{ANONYMOUS, Echo, Failure, Identifier, Subject};
+use mikey_sakke::km::{ANONYMOUS, Echo, ErrorCode, Failure, Identifier, Response, Subject};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -139,12 +139,22 @@ impl Service {
             Rate { per_second: rate.per_second.saturating_mul(STRANGERS), burst: rate.burst.saturating_mul(STRANGERS) };
         let next = Duration::from_secs(domain.next_lead_seconds);
         let start = clock.now().instant;
+        let nobody = Uri::parse(ANONYMOUS).map_err(|_| ServiceError::Config)?;
+        // What the answer to a request that nothing is known of takes, so that there always is one.
+        Response::failure(
+            domain.skms_uri.clone(),
+            nobody.clone(),
+            Echo::NOTHING,
+            ErrorCode::Unspecified,
+            clock.now().time,
+        )
+        .map_err(|_| ServiceError::Config)?;
         let metrics = Arc::new(Metrics::default());
         Ok(Self {
             skms_uri: domain.skms_uri.clone(),
             skms_id: domain.skms_id.clone(),
             kms_uri: domain.kms_uri.clone(),
-            nobody: Uri::parse(ANONYMOUS).map_err(|_| ServiceError::Config)?,
+            nobody,
             window: Duration::from_secs(config.time.window_seconds),
             lead: Lead { next, past_periods: domain.past_periods },
             issues_per_period: limits.issues_per_period,
@@ -291,7 +301,8 @@ impl Service {
         let blocked = self.is_blocked(session, &Subject::Service).await?;
         self.policy.may_read_domain(&session.token, session.channel(), blocked)?;
         let domain = self.domain().await?.ok_or(Failure::NoRecord)?;
-        Ok(domain.published(self.policy.group_managers(), BTreeSet::new()).to_json())
+        let revoked: BTreeSet<Uri> = self.store.blocked().await?.into_iter().collect();
+        Ok(domain.published(self.policy.group_managers(), revoked).to_json())
     }
 
     /// The domain as it stands in the store, read again if it was changed there.

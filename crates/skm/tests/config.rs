@@ -105,6 +105,8 @@ fn an_error_names_key_and_line() {
         (replaced("2592000", "-1"), 4, "-1"),
         (replaced("2592000", "0"), 4, "domain.user_key_period"),
         (replaced("sip:skms.example.org", "SIP:skms.example.org"), 2, "one spelling"),
+        (replaced("sip:skms.example.org", &format!("sip:{}", "x".repeat(1025))), 2, "domain.skms_uri"),
+        (replaced("sip:kms.example.org", &format!("sip:{}", "x".repeat(1025))), 3, "domain.kms_uri"),
         (replaced("kms_uri = \"sip:kms.example.org\"\n", ""), 1, "kms_uri"),
         (replaced("127.0.0.1:0", "localhost"), 7, "address"),
         (replaced("km_uu = \"127.0.0.1:0\"", ""), 6, "listen"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mikey_sakke::error::UsageError;
 use mikey_sakke::identity::{UidFormat, Uri};
-use mikey_sakke::km::Identifier;
+use mikey_sakke::km::{Identifier, MAX_TEXT_OCTETS};
 use serde::Deserialize;
 
 use super::read;
@@ -323,6 +323,12 @@ impl Config {
                 "no key periods are possible with it and user_key_offset",
             ),
             (domain.next_lead_seconds > lifetime, "domain.next_lead_seconds", "must not be more than user_key_period"),
+            (
+                domain.skms_uri.as_str().len() > MAX_TEXT_OCTETS,
+                "domain.skms_uri",
+                "must not be longer than 1024 octets",
+            ),
+            (domain.kms_uri.as_str().len() > MAX_TEXT_OCTETS, "domain.kms_uri", "must not be longer than 1024 octets"),
             (listeners.iter().all(Option::is_none), "listen", "needs km_uu, km_s or seal_x1"),
             (listen.admin.is_some_and(|at| !at.ip().is_loopback()), "listen.admin", "must be a loopback address"),
             (

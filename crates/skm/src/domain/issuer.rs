@@ -129,3 +129,45 @@ fn work(job: Job) {
     let issued = job.orders.iter().map(issue).collect();
     let _ = job.reply.send(issued);
 }
+
+#[cfg(test)]
+mod tests {
+    use mikey_sakke::identity::UidFormat;
+
+    use super::*;
+
+    fn issuer(threads: u32, queue: u32) -> Issuer {
+        Issuer::start(threads, queue, Arc::default()).unwrap()
+    }
+
+    #[test]
+    fn a_full_queue_takes_no_more_until_one_is_done() {
+        let issuer = issuer(1, 2);
+        let mut slots: Vec<_> = (0..3).map(|_| issuer.reserve().unwrap()).collect();
+        assert_eq!(issuer.reserve().unwrap_err(), OverLimit { retry_after: RETRY_AFTER });
+        slots.pop();
+        let again = issuer.reserve();
+        assert!(again.is_ok() && issuer.reserve().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_place_is_free_again_once_the_keys_are_issued() {
+        let issuer = issuer(1, 1);
+        let format = UidFormat::hashed(2_592_000, 0).unwrap();
+        let kms = Arc::new(Kms::generate(Uri::parse("kms.example.org").unwrap(), format, &mut SysRng).unwrap());
+        let user = Uri::parse("sip:alice@example.org").unwrap();
+        for period in [1, 2, 3] {
+            let orders = [period, period + 1].map(|period| KeyOrder { kms: Arc::clone(&kms), period });
+            let keys = issuer.reserve().unwrap().issue(user.clone(), orders.to_vec()).await.unwrap();
+            let periods: Vec<_> = keys.iter().map(|keys| keys.period).collect();
+            assert_eq!(periods, [KeyPeriod::Number(period), KeyPeriod::Number(period + 1)]);
+        }
+    }
+
+    #[tokio::test]
+    async fn without_threads_nobody_waits() {
+        let slot = issuer(0, 1).reserve().unwrap();
+        let issued = slot.issue(Uri::parse("sip:alice@example.org").unwrap(), Vec::new()).await;
+        assert!(matches!(issued, Err(IssueError::Thread)));
+    }
+}

@@ -108,7 +108,7 @@ impl Service {
         let failed = |user, echo| Response::failure(self.skms_uri.clone(), user, echo, failure.error_code(), now);
         let response = failed(user.unwrap_or_else(|| self.nobody.clone()), echo)
             .or_else(|_| failed(self.nobody.clone(), Echo::NOTHING))
-            .unwrap_or_else(|_| unreachable!("the server's URI is short, and its clock stands before the year 10000"));
+            .unwrap_or_else(|_| unreachable!("such an answer was made when the service was opened"));
         KmAnswer { status: failure.http_status(), response: self.named(response), retry_after: refused.retry_after }
     }
 

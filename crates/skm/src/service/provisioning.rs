@@ -29,6 +29,7 @@ impl Service {
         precondition: Precondition<'_>,
         body: Body<'_>,
     ) -> Result<Stored, Refused> {
+        session.trace.action = Action::Provision;
         let record = Record::from_json(body.read()?).map_err(malformed)?;
         let (service, subject) = self.provisioned(session, path).await?;
         let condition = self.condition(&service, &subject, wanted(precondition)?).await?;
@@ -61,8 +62,8 @@ impl Service {
         path: RecordPath<'_>,
         if_match: Option<&[u8]>,
     ) -> Result<(), Refused> {
-        let (service, subject) = self.provisioned(session, path).await?;
         session.trace.action = Action::DeleteRecord;
+        let (service, subject) = self.provisioned(session, path).await?;
         let wanted = wanted(Precondition { if_match, if_none_match: None })?;
         let condition = self.condition(&service, &subject, wanted).await?;
         match self.store.delete_record(&service, &subject, condition, &session.event(Outcome::Done)).await? {
@@ -78,7 +79,6 @@ impl Service {
         session: &mut Session<'_>,
         path: RecordPath<'_>,
     ) -> Result<(Identifier, Subject), Refused> {
-        session.trace.action = Action::Provision;
         let service = Identifier::new(path.service).map_err(|_| malformed(BodyError::Length("ServiceID")))?;
         let subject = subject(path)?;
         session.trace.target = target(&service, &subject);
