@@ -6,15 +6,25 @@
 
 #[path = "../support/http.rs"]
 mod http;
+#[path = "../../../../tests/oracle/mod.rs"]
+mod oracle;
 #[path = "../support/site.rs"]
 mod site;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod authorisation;
+mod distribution;
 mod documents;
+mod ends;
+#[path = "../../examples/off_network.rs"]
+#[allow(dead_code, reason = "the program around what is tested")]
+mod example;
+mod keys;
 mod material;
+mod message;
 mod network;
+mod off_network;
 mod request;
 mod response;
 mod transport;
