@@ -96,7 +96,10 @@ impl Dialect for Postgres {
     /// checked holds until the commit.
     async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Self>, StoreError> {
         let mut transaction = connection.begin().await?;
-        query("SELECT id FROM keyring FOR UPDATE").execute(&mut *transaction).await?;
+        let locked = query("SELECT id FROM keyring FOR UPDATE").execute(&mut *transaction).await?;
+        if locked.rows_affected() != 1 {
+            return Err(StoreError::Damaged("keyring"));
+        }
         Ok(transaction)
     }
 

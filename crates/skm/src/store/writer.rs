@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::StoreError;
@@ -68,6 +69,8 @@ async fn run(database: Arc<dyn Database>, chain: Chain, mut queue: mpsc::Receive
             Ok(answers) => waiting.into_iter().zip(answers).for_each(|(waiting, answer)| tell(waiting, Ok(answer))),
             Err(error) => waiting.into_iter().for_each(|waiting| tell(waiting, Err(error.clone()))),
         }
+        // Those who were just answered may have more to change, which is to be in the next batch as a whole.
+        yield_now().await;
     }
 }
 

@@ -60,11 +60,11 @@ async fn server() -> Option<(Arc<Postgres>, String)> {
 async fn a_database_that_stops_is_found_again() {
     let Some((server, database)) = server().await else { return };
     let store = open(&server.url(&database)).await;
-    server.control("stop");
+    server.stop();
     check_is_lost(&store).await;
     let opened = Store::open(&server.url(&database), Secret::from_key(KEY).unwrap(), "skms-1").await;
     assert!(matches!(opened, Err(StoreError::Database(_))));
-    server.control("start");
+    server.start_again(&[]);
     check(&store, 1).await;
     assert_eq!(store.verify_audit().await.unwrap().entries, 2);
 }

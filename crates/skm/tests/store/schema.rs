@@ -1,9 +1,14 @@
 //! Schemas that are not the program's own.
 
+use std::net::TcpListener;
+
+use rcgen::generate_simple_self_signed;
 use skm::seal::Secret;
 use skm::store::{Store, StoreError};
+use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
+use crate::postgres::Postgres;
 use crate::site::Site;
 use crate::{KEY, event, postgres};
 
@@ -69,5 +74,36 @@ async fn a_database_on_another_host_is_verified() {
     for mode in ["disable", "allow", "require", "verify-ca"] {
         let url = format!("postgres://skms@db.example.org/skm?sslmode={mode}");
         assert!(matches!(Store::migrate(&url).await, Err(StoreError::Plain)), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_of_the_database_is_verified() {
+    let Some(server) = spawn_blocking(Postgres::start).await.unwrap() else { return };
+    let database = server.database();
+    Store::migrate(&server.url(&database)).await.unwrap();
+    let [right, wrong] = [(); 2].map(|()| generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap());
+    let certificate = server.write("server.pem", &right.cert.pem());
+    let key = server.write("server.key", &right.signing_key.serialize_pem());
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    server.stop();
+    server.start_again(&[
+        ("listen_addresses", "127.0.0.1"),
+        ("port", &port.to_string()),
+        ("ssl", "on"),
+        ("ssl_cert_file", certificate.to_str().unwrap()),
+        ("ssl_key_file", key.to_str().unwrap()),
+    ]);
+    let directory = TempDir::new().unwrap();
+    for (root, is_right) in [(&right, true), (&wrong, false)] {
+        let file = directory.path().join("root.pem");
+        std::fs::write(&file, root.cert.pem()).unwrap();
+        let url = format!("postgres://postgres@127.0.0.1:{port}/{database}");
+        let url = format!("{url}?sslmode=verify-full&sslrootcert={}", file.display());
+        let opened = Store::open(&url, Secret::from_key(KEY).unwrap(), "skms-1").await;
+        match is_right {
+            true => opened.unwrap().log(&event("over TLS")).await.unwrap(),
+            false => assert!(matches!(opened, Err(StoreError::Database(_))), "{opened:?}"),
+        }
     }
 }

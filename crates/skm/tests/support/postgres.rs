@@ -101,15 +101,36 @@ impl Postgres {
         self.run("pg_dump", &[database])
     }
 
-    /// Stops the server as a crash would, or starts it again: `stop` or `start`.
-    pub(crate) fn control(&self, what: &str) {
-        let data = self.directory.join("data");
-        let log = self.directory.join("log");
-        let options = format!("-k {} -c listen_addresses=", self.directory.display());
+    /// Stops the server as a crash would.
+    pub(crate) fn stop(&self) {
+        self.control(&["stop"]);
+    }
+
+    /// Starts it again, with further settings.
+    pub(crate) fn start_again(&self, settings: &[(&str, &str)]) {
+        let mut options = format!("-k {} -c listen_addresses=", self.directory.display());
+        for (name, value) in settings {
+            options.push_str(&format!(" -c {name}={value}"));
+        }
+        self.control(&["start", "-w", "-o", &options]);
+    }
+
+    /// Writes a file that is the server's alone; returns where.
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.directory.join(name);
+        let mut command = unprivileged("sh");
+        command.args(["-c", r#"umask 077 && cat >"$1""#, "sh"]).arg(&path).current_dir("/").stdin(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        process.stdin.take().unwrap().write_all(content.as_bytes()).unwrap();
+        assert!(process.wait().unwrap().success());
+        path
+    }
+
+    fn control(&self, arguments: &[&str]) {
         let mut command = unprivileged(self.bin.join("pg_ctl"));
-        command.arg("-D").arg(data).args(["-m", "immediate", "-o", &options, "-w", "-l"]).arg(log).arg(what);
-        let status = command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-        assert!(status.success(), "pg_ctl {what}");
+        command.arg("-D").arg(self.directory.join("data")).arg("-l").arg(self.directory.join("log"));
+        command.args(["-m", "immediate"]).args(arguments).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().unwrap().success(), "pg_ctl {arguments:?}");
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
