@@ -1,6 +1,5 @@
 //! What every exchange has: a request id, an answer whatever happens, header fields, a log line, a count.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -51,14 +50,7 @@ impl RequestId {
     }
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Who asks, as far as connection and header tell. Header fields in which a proxy would tell it play no part.
-#[derive(Clone)]
 pub(super) struct Asker {
     peer: Arc<Peer>,
     authorization: Option<HeaderValue>,

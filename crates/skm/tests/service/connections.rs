@@ -9,7 +9,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::frames::{
     CALM, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GO_AWAY, HEADERS, PING, RST_STREAM, SETTINGS,
-    post,
+    block, post,
 };
 use crate::http::{Client, KM, connect, exchange, read_to_end};
 use crate::site::{PATIENCE, Running, Site, km_request};
@@ -242,6 +242,25 @@ async fn headers_that_are_too_large() {
 }
 
 #[tokio::test]
+async fn header_lists_that_are_too_large() {
+    let (site, _server, address) = start(&[]).await;
+    for (octets, is_refused) in [(10_000, false), (100_000, true)] {
+        let mut frames = Frames::connect(address, site.anonymous(), &[]).await;
+        let long = "x".repeat(octets);
+        let block = block(&[post(KM), vec![("x-long", long.as_str())]].concat());
+        let mut pieces = block.chunks(16_000).map(<[u8]>::to_vec);
+        let mut request = vec![Frame::new(HEADERS, END_STREAM, 1, &pieces.next().unwrap())];
+        request.extend(pieces.map(|piece| Frame::new(CONTINUATION, 0, 1, &piece)));
+        request.last_mut().unwrap().flags |= END_HEADERS;
+        frames.send(&request).await;
+        let answer = frames.find(|frame| frame.kind == HEADERS).await.unwrap();
+        // What the library refuses has no body; what the service refuses has.
+        assert_eq!(answer.flags & END_STREAM != 0, is_refused, "{octets}");
+    }
+    assert_up(&site, address).await;
+}
+
+#[tokio::test]
 async fn requests_that_come_at_once_are_answered_one_by_one() {
     let (site, _server, address) = start(&[]).await;
     let mut stream = connect(address, site.anonymous(), None).await;
@@ -320,8 +339,8 @@ async fn requests_that_are_begun_and_taken_back_end_the_connection() {
 async fn a_header_in_endless_pieces_ends_the_connection() {
     let (site, _server, address) = start(&[]).await;
     let mut frames = Frames::connect(address, site.anonymous(), &[]).await;
-    let piece = crate::frames::block(&[("x", &"y".repeat(1000))]);
-    let first = Frame::new(HEADERS, 0, 1, &crate::frames::block(&post(KM)));
+    let piece = block(&[("x", &"y".repeat(1000))]);
+    let first = Frame::new(HEADERS, 0, 1, &block(&post(KM)));
     let pieces = (0..1000).map(|_| Frame::new(CONTINUATION, 0, 1, &piece));
     frames.send(&[first].into_iter().chain(pieces).collect::<Vec<_>>()).await;
     assert!(frames.rest().await.iter().all(|frame| frame.kind != HEADERS));

@@ -1,11 +1,19 @@
 //! Who gets past the handshake of which listener, and how many.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use rcgen::SerialNumber;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use crate::http::{Answer, Client, KM, connect, read_to_end};
-use crate::site::{GROUPS, Site, VAL, client_params};
+use crate::site::{GROUPS, PATIENCE, Site, VAL, client_params};
+
+/// A site whose server waits for headers far longer than a test does.
+fn patient() -> Site {
+    Site::new().set("limits", "header_seconds", "100000")
+}
 
 async fn is_answered(client: &Client) -> bool {
     Answer::of(client.request("POST", KM)).await.is_ok()
@@ -85,14 +93,17 @@ async fn a_silent_handshake_ends_and_holds_up_nobody() {
         silent.push(TcpStream::connect(address).await.unwrap());
     }
     assert!(is_answered(&Client::new(address, site.client(VAL.0))).await);
-    for stream in &mut silent {
-        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "the server closes");
-    }
+    let all_end = async {
+        for stream in &mut silent {
+            assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(9), all_end).await.expect("they end before the 10 seconds of the default");
 }
 
 #[tokio::test]
 async fn handshakes_of_an_address_are_limited() {
-    let site = Site::new().set("limits", "handshakes_per_address", "4");
+    let site = patient().set("limits", "handshakes_per_address", "4");
     let server = site.start().await;
     let address = server.addresses.km_uu.unwrap();
     let mut silent = Vec::new();
@@ -100,13 +111,16 @@ async fn handshakes_of_an_address_are_limited() {
         silent.push(TcpStream::connect(address).await.unwrap());
     }
     let mut one_more = TcpStream::connect(address).await.unwrap();
-    assert_eq!(one_more.read(&mut [0]).await.unwrap_or(0), 0, "closed before a handshake");
+    let end = tokio::time::timeout(PATIENCE, one_more.read(&mut [0])).await.expect("it stays open");
+    assert_eq!(end.unwrap_or(0), 0, "closed before a handshake");
     drop(silent);
+    let until_answered = async { while !is_answered(&Client::new(address, site.anonymous())).await {} };
+    tokio::time::timeout(PATIENCE, until_answered).await.expect("the places come back");
 }
 
 #[tokio::test]
 async fn connections_of_an_address_are_limited() {
-    let site = Site::new().set("limits", "connections_per_address", "2");
+    let site = patient().set("limits", "connections_per_address", "2");
     let server = site.start().await;
     let address = server.addresses.km_uu.unwrap();
     let open = [connect(address, site.anonymous(), None).await, connect(address, site.anonymous(), None).await];
@@ -117,11 +131,13 @@ async fn connections_of_an_address_are_limited() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_wait() {
-    let site = Site::new().set("limits", "max_connections", "1").set("limits", "header_seconds", "1");
+    let site = patient().set("limits", "max_connections", "1");
     let server = site.start().await;
     let address = server.addresses.km_uu.unwrap();
     let silent = connect(address, site.anonymous(), None).await;
-    // It is served once the silent one is closed.
-    assert!(is_answered(&Client::new(address, site.anonymous())).await);
+    let client = Client::new(address, site.anonymous());
+    let mut next = pin!(is_answered(&client));
+    assert!(tokio::time::timeout(Duration::from_millis(500), &mut next).await.is_err(), "there is no place");
     drop(silent);
+    assert!(next.await);
 }

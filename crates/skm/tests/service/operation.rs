@@ -7,8 +7,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::http::{Answer, Client, KM, connect, read_to_end};
-use crate::site::{ALICE, IDENTITY_KEYS, Process, Site, VAL, claims, identity_request, km_request, run, trusting};
+use crate::http::{Answer, Client, JSON, KM, connect, read_to_end};
+use crate::site::{
+    ALICE, IDENTITY_KEYS, PROVISIONER, Process, Site, VAL, claims, identity_request, km_request, run, trusting,
+};
 
 #[tokio::test]
 async fn health() {
@@ -121,7 +123,11 @@ fn lines(log: &str) -> Vec<Value> {
 async fn the_program_serves_until_a_signal() {
     for signal in [Signal::TERM, Signal::INT] {
         let site = Site::new();
-        let server = site.spawn(&[]);
+        site.write("skms.toml", site.config_text());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skms"));
+        // Even then, what clients send is not logged.
+        command.args(["serve", "--config"]).arg(site.path("skms.toml")).env("SKMS_LOG", "trace");
+        let server = Process::start(command);
         assert_eq!(server.ready["ready"], true);
         let mut names: Vec<&String> = server.ready.as_object().unwrap().keys().collect();
         names.sort();
@@ -132,12 +138,26 @@ async fn the_program_serves_until_a_signal() {
         let answer = client.key_request(&token, km_request().to_string()).await;
         answer.assert_km(404, Some("02"));
         let id = answer.header("x-request-id").unwrap().to_owned();
+        let provisioning = site.token(PROVISIONER.1, "seal:key-provisioning");
+        let headers = [JSON, ("authorization", &*format!("Bearer {provisioning}"))];
+        let tls = site.client(PROVISIONER.0);
+        for client in [Client::new(server.address("km_s"), tls.clone()), Client::http1(server.address("km_s"), tls)] {
+            let record = r#"{"UserUri":"sip:alice@example.org","Payload":"canary-of-the-log"}"#;
+            let path = "/seal-km/v1/services/urn:example:fleet/key-records/client/client-1";
+            assert!([201, 204].contains(&client.send("PUT", path, &headers, record).await.status));
+            let mut request = km_request();
+            request["ClientID"] = VAL.1.into();
+            client.key_request(&provisioning, request.to_string()).await.assert_km(403, Some("04"));
+        }
         server.signal(signal);
         let (status, log) = server.wait();
         assert_eq!(status.code(), Some(0), "{log}");
         let answered: Vec<Value> = lines(&log).into_iter().filter(|line| line["request_id"] == id.as_str()).collect();
         assert!(answered.iter().any(|line| line["status"] == 404 && line["listener"] == "km_s"), "{log}");
-        assert!(!log.contains(&token) && !log.contains(token.split('.').next_back().unwrap()), "{log}");
+        let signatures = [&token, &provisioning].map(|token| token.split('.').next_back().unwrap());
+        for secret in [signatures[0], signatures[1], "canary-of-the-log", &"5a".repeat(32)] {
+            assert!(!log.contains(secret), "{secret} in {log}");
+        }
     }
 }
 

@@ -442,7 +442,7 @@ impl Drop for Process {
     }
 }
 
-/// Runs the program to its end.
+/// Runs the program to its end, or kills it if it does not end: its code, standard output and standard error.
 pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_skms"))
         .args(arguments)
@@ -450,6 +450,12 @@ pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let end = std::time::Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // It fails if the process has ended; otherwise there is no code.
+    let _ = child.kill();
     let (mut out, mut error) = (String::new(), String::new());
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut error).unwrap();

@@ -18,8 +18,7 @@ use skm::server::{Reloader, Server, ServerError};
 use skm::service::{Clock, Service};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{Targets, filter_fn};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -131,10 +130,8 @@ fn permit(config: &Config, trial: bool) -> anyhow::Result<()> {
 fn start_log() -> anyhow::Result<()> {
     let text = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| "info".into());
     let targets: Targets = text.parse().with_context(|| format!("environment variable {LOG_VARIABLE}: {text}"))?;
-    // Below warnings, the libraries log what they read and write, tokens included.
-    let is_fit = filter_fn(|metadata| metadata.target().starts_with("skm") || *metadata.level() <= LevelFilter::WARN);
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines.with_filter(targets).with_filter(is_fit)).try_init()?;
+    tracing_subscriber::registry().with(lines.with_filter(targets)).try_init()?;
     // What a panic says might be secret; where it happened is not.
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
