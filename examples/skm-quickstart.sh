@@ -11,7 +11,7 @@ command -v curl >/dev/null || fail 'curl is missing'
 curl --version | grep -q HTTP2 || fail 'this curl has no HTTP/2'
 
 step 'build'
-cargo build --release --locked -p mikey-sakke-cli -p mikey-sakke-skm
+cargo build --release -p mikey-sakke-cli -p mikey-sakke-skm
 bin=${CARGO_TARGET_DIR:-target}/release
 
 dir=$(mktemp -d)
@@ -73,7 +73,7 @@ skms provision put --service "$fleet" --user-uri sip:fleet@example.org --payload
 handset=$(token "$alice" "$fleet" "$identity")
 ask 200 'fleet key material' "$km_uu" --header "Authorization: Bearer $handset" --data "$(request "$fleet" '')"
 val=$(skms token --sub val-server --client-id val-server --scope seal:key-management --service "$fleet")
-ask 200 'fleet key material' "$km_s" --cert "$dir/val.pem" --key "$dir/val.key" \
+ask 200 'fleet key material' "$km_s" --cert "$dir/val-server.pem" --key "$dir/val-server.key" \
     --header "Authorization: Bearer $val" --data "$(request "$fleet" '')"
 
 step 'two SKM-Cs: alice sends bob a key'
@@ -84,7 +84,7 @@ skmc() { # user, arguments...
 skmc "$alice" send --user "$alice" --to "$bob" --purpose 1 --out "$dir/message" --save-key "$dir/sent.json"
 skmc "$bob" receive "$dir/message" --user "$bob" --save-key "$dir/received.json"
 cmp "$dir/sent.json" "$dir/received.json" || fail 'bob has another key than alice'
-"$bin/mikey-sakke" inspect "$dir/message"
+"$bin/mikey-sakke" inspect "$dir/message" | sed -n 1,12p
 
 step 'ErrorCode 02: there is no such key material'
 sleep 1
@@ -95,7 +95,7 @@ step 'ErrorCode 04: the material of another user'
 ask 403 '"ErrorCode":"04"' "$km_uu" --header "Authorization: Bearer $handset" --data "$(request "$fleet" ",\"UserID\":\"$bob\"")"
 step 'ErrorCode 01: the server has lost its store'
 mkdir "$dir/away"
-mv "$dir"/store.db* "$dir/away"
+mv "$dir"/skms.db* "$dir/away"
 ask 500 '"ErrorCode":"01"' "$km_uu" --header "Authorization: Bearer $handset" --data "$(request "$fleet" '')"
 mv "$dir"/away/* "$dir"
 
