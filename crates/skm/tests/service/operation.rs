@@ -188,7 +188,7 @@ fn the_program_leaves_no_core_and_no_key_behind() {
     command.args(["serve", "--config"]).arg(site.path("skms.toml")).env("SEAL_KEY_OF_TEST", "5a".repeat(32));
     let server = Process::start(command);
     let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let limit = prlimit(Some(server.id()), Resource::Core, none.clone()).unwrap();
+    let limit = prlimit(Some(server.id()), Resource::Core, none).unwrap();
     assert_eq!(limit, none);
     let files = std::fs::read_to_string(format!("/proc/{}/limits", server.id().as_raw_nonzero())).unwrap();
     let files: Vec<&str> =
