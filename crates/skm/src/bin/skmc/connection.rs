@@ -15,7 +15,7 @@ use crate::fault::Fault;
 #[derive(clap::Args)]
 #[group(skip)]
 pub(crate) struct Arguments {
-    /// Address of the server, as in https://skms.example.org
+    /// Address of the server, as in `https://skms.example.org`
     #[arg(long, value_name = "URL")]
     server: String,
     /// File with the roots of the server's certificate, in PEM
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     /// File with the private key of that certificate, in PEM
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
-    /// Address of a proxy to go through by CONNECT, as in http://proxy.example.org:3128
+    /// Address of a proxy to go through by CONNECT, as in `http://proxy.example.org:3128`
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// SKmsUri of the server; what the server says if none is given

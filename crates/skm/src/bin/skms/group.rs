@@ -29,7 +29,7 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Distribute {
-    /// Address of the server for group managers, as in https://skms.example.org:8444
+    /// Address of the server for group managers, as in `https://skms.example.org:8444`
     #[arg(long, value_name = "URL")]
     server: String,
     /// SKmsUri of the server; what the server says if none is given
