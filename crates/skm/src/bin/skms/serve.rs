@@ -9,12 +9,12 @@ use anyhow::{Context as _, anyhow};
 use getrandom::SysRng;
 use mikey_sakke::kms::Kms;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
-use serde_json::json;
+use serde::Serialize;
 use skm::audit::{Action, Event, Outcome};
 use skm::config::Config;
 use skm::domain::import;
 use skm::seal::Secret;
-use skm::server::{Reloader, Server, ServerError};
+use skm::server::{Addresses, Reloader, Server, ServerError};
 use skm::service::{Clock, Service};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -100,10 +100,16 @@ async fn found_domain(service: &Service, config: &Config, clock: &Clock) -> anyh
     Ok(())
 }
 
+#[derive(Serialize)]
+struct Announcement {
+    ready: bool,
+    #[serde(flatten)]
+    addresses: Addresses,
+}
+
 /// Says on one line of standard output where the server listens.
 fn announce(server: &Server) -> anyhow::Result<()> {
-    let mut line = json!(server.addresses());
-    line["ready"] = true.into();
+    let line = serde_json::to_string(&Announcement { ready: true, addresses: server.addresses() })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot say where the server listens")
 }
