@@ -11,6 +11,7 @@ mod site;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod canaries;
 mod connections;
 mod inside;
 mod listeners;
