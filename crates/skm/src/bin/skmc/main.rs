@@ -1,7 +1,7 @@
 //! The command line of the key management client.
 
 mod connection;
-#[path = "../skms/fault.rs"]
+#[path = "../common/fault.rs"]
 mod fault;
 mod keys;
 mod receive;

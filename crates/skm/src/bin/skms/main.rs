@@ -5,6 +5,7 @@ mod block;
 mod config;
 mod delegate;
 mod domain;
+#[path = "../common/fault.rs"]
 mod fault;
 mod group;
 mod init;

@@ -1,14 +1,9 @@
-//! Why a command is not done, and what the program exits with.
+//! Why a command is not done, and what the program exits with, for both programs.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use skm::config::ConfigError;
-use skm::domain::LoadError;
 use skm::seal::KeyError;
-use skm::store::StoreError;
-use skm::tls::TlsError;
-use skm::token::KeySetError;
 
 /// Why a command is not done.
 #[derive(Debug)]
@@ -52,11 +47,21 @@ impl<E: Into<anyhow::Error>> From<E> for Fault {
 
 /// Whether the configuration, or a file that it names, is to be put right.
 fn is_of_configuration(error: &anyhow::Error) -> bool {
-    use StoreError::{Io, Key, Url, WrongKey};
-    error.is::<ConfigError>()
-        || error.is::<KeyError>()
-        || error.is::<KeySetError>()
-        || error.is::<TlsError>()
-        || matches!(error.downcast_ref(), Some(Url | Io(..) | Key(_) | WrongKey))
+    error.is::<KeyError>() || is_of_server_configuration(error)
+}
+
+#[cfg(feature = "server")]
+fn is_of_server_configuration(error: &anyhow::Error) -> bool {
+    use skm::domain::LoadError;
+    use skm::store::StoreError::{self, Io, Key, Url, WrongKey};
+    error.is::<skm::config::ConfigError>()
+        || error.is::<skm::token::KeySetError>()
+        || error.is::<skm::tls::TlsError>()
+        || matches!(error.downcast_ref::<StoreError>(), Some(Url | Io(..) | Key(_) | WrongKey))
         || matches!(error.downcast_ref(), Some(LoadError::Other(_)))
+}
+
+#[cfg(not(feature = "server"))]
+const fn is_of_server_configuration(_: &anyhow::Error) -> bool {
+    false
 }
