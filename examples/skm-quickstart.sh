@@ -35,7 +35,8 @@ step 'a trial domain: certificates, token issuer, master secrets'
 skms domain import "$dir/master.json"
 
 step 'the server'
-skms serve --trial >"$dir/ready" 2>"$dir/log" &
+# The program itself and not the function, whose process would be another one.
+"$bin/skms" --config "$dir/skms.toml" serve --trial >"$dir/ready" 2>"$dir/log" &
 server=$!
 for _ in $(seq 100); do
     [ -s "$dir/ready" ] && break
