@@ -104,7 +104,12 @@ fn an_error_names_key_and_line() {
         (replaced("2592000", "\"a month\""), 4, "a month"),
         (replaced("2592000", "-1"), 4, "-1"),
         (replaced("2592000", "0"), 4, "domain.user_key_period"),
-        (replaced("sip:skms.example.org", "SIP:skms.example.org"), 2, "one spelling"),
+        (
+            replaced("sip:skms.example.org", "SIP:skms.example.org"),
+            2,
+            "\"SIP:skms.example.org\" is not a URI in its one spelling",
+        ),
+        (replaced("sip:skms.example.org", ""), 2, "empty"),
         (replaced("sip:skms.example.org", &format!("sip:{}", "x".repeat(1025))), 2, "domain.skms_uri"),
         (replaced("sip:kms.example.org", &format!("sip:{}", "x".repeat(1025))), 3, "domain.kms_uri"),
         (replaced("kms_uri = \"sip:kms.example.org\"\n", ""), 1, "kms_uri"),

@@ -9,7 +9,11 @@ use crate::tls::San;
 
 pub(crate) fn uri<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uri, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Uri::parse(&text).map_err(|_| D::Error::custom("not a URI in its one spelling"))
+    if text.is_empty() {
+        return Err(D::Error::custom("empty, and a URI is needed here"));
+    }
+    let spelling = "not a URI in its one spelling, with scheme and host in lower case and without a port";
+    Uri::parse(&text).map_err(|_| D::Error::custom(format_args!("{text:?} is {spelling}")))
 }
 
 pub(crate) fn optional_uri<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uri>, D::Error> {
