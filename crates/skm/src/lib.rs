@@ -11,6 +11,7 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod domain;
 pub mod group;
+mod interface;
 #[cfg(feature = "server")]
 pub mod limits;
 #[cfg(feature = "server")]

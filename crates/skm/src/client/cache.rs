@@ -16,6 +16,7 @@ use mikey_sakke::time::Timestamp;
 
 use super::ClientError;
 use super::identity_keys::{IdentityKeys, certificate_of};
+use crate::interface::NEXT_LEAD_SECONDS;
 
 use plan::Plan;
 
@@ -35,7 +36,7 @@ pub struct CacheSettings {
 impl Default for CacheSettings {
     fn default() -> Self {
         Self {
-            lead: Duration::from_secs(172_800),
+            lead: Duration::from_secs(NEXT_LEAD_SECONDS),
             domain_age: Duration::from_secs(3_600),
             group_purposes: BTreeSet::from([Purpose::GMK]),
             policy: Policy::default(),

@@ -11,10 +11,7 @@ use mikey_sakke::time::Timestamp;
 use super::answer::{self, Fault};
 use super::transport::Answer;
 use super::{Client, ClientError};
-
-const KM_REQUEST: &str = "/seal-km/v1/km-request";
-const DOMAIN: &str = "/seal-km/v1/domain";
-const KEY_RECORDS: &str = "/ss-kir/v1/key-records";
+use crate::interface::{DOMAIN, KEY_RECORDS, KM_REQUEST};
 
 const TOO_MANY_REQUESTS: u16 = 429;
 

@@ -8,9 +8,7 @@ use mikey_sakke::secret::Secret;
 use rustls::pki_types::pem;
 
 use super::Retry;
-
-/// The ServiceID of identity keys, unless a server has another.
-const IDENTITY_SERVICE_ID: &str = "urn:mikey-sakke:identity-keys";
+use crate::interface::IDENTITY_SERVICE_ID;
 
 /// What a client has to know of its server. Proxies in the environment do not count.
 #[derive(Clone, Debug)]

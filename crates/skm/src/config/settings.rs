@@ -10,14 +10,12 @@ use mikey_sakke::km::{Identifier, MAX_TEXT_OCTETS};
 use serde::Deserialize;
 
 use super::read;
+use crate::interface::{IDENTITY_SERVICE_ID, NEXT_LEAD_SECONDS};
 use crate::limits::Rate;
 use crate::policy::{Policy, PolicySettings, Role, Row};
 use crate::seal::KeySource;
 use crate::tls::TlsSettings;
 use crate::token::{Location, TokenSettings};
-
-/// The ServiceID under which identity keys are asked for.
-const IDENTITY_SERVICE: &str = "urn:mikey-sakke:identity-keys";
 
 /// The configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -87,7 +85,7 @@ pub struct Domain {
     #[serde(default)]
     pub user_key_offset: u64,
     /// How long before its beginning the keys of the next period are given out, in seconds: 172,800.
-    #[serde(default = "two_days")]
+    #[serde(default = "next_lead")]
     pub next_lead_seconds: u64,
     /// How many past periods' keys are given out: 1.
     #[serde(default = "one")]
@@ -353,7 +351,7 @@ impl Config {
 }
 
 fn identity_service() -> Identifier {
-    Identifier::new(IDENTITY_SERVICE).unwrap_or_else(|_| unreachable!("a short text"))
+    Identifier::new(IDENTITY_SERVICE_ID).unwrap_or_else(|_| unreachable!("a short text"))
 }
 
 fn spare_threads() -> u32 {
@@ -365,8 +363,8 @@ const fn hashed() -> u64 {
     2
 }
 
-const fn two_days() -> u64 {
-    172_800
+const fn next_lead() -> u64 {
+    NEXT_LEAD_SECONDS
 }
 
 const fn one() -> u64 {

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{self, Reason};
 use super::body::Bounds;
-use super::routes::KM_REQUEST;
+use crate::interface::KM_REQUEST;
 use crate::seal::{RandomError, random};
 use crate::service::{Caller, Point, Problem, Service};
 use crate::tls::Peer;

@@ -17,11 +17,9 @@ use super::answer::{self, document};
 use super::body;
 use super::front::{Asker, Front, exchange};
 use super::media::Media;
+use crate::interface::{DOMAIN, KEY_RECORDS, KM_REQUEST};
 use crate::service::{self, IdentityResource, KmAnswer, Point, Precondition, Problem, RecordPath};
 use crate::store::Version;
-
-/// The KM route, which answers with a KM Response whatever goes wrong.
-pub(super) const KM_REQUEST: &str = "/seal-km/v1/km-request";
 
 /// The records of a service.
 const RECORDS: &str = "/seal-km/v1/services/{service}/key-records";
@@ -33,10 +31,9 @@ type Shared = State<Arc<Front>>;
 
 /// The routes of a listener.
 pub(super) fn router(front: Arc<Front>) -> Router {
-    let mut router =
-        Router::new().route(KM_REQUEST, post(key_request)).route("/seal-km/v1/domain", only_get(get(domain_document)));
+    let mut router = Router::new().route(KM_REQUEST, post(key_request)).route(DOMAIN, only_get(get(domain_document)));
     if matches!(front.point, Point::KmUu | Point::KmS) {
-        router = router.route("/ss-kir/v1/key-records", only_get(get(key_records)));
+        router = router.route(KEY_RECORDS, only_get(get(key_records)));
     }
     if front.point == Point::KmS {
         let record = || only_get(put(put_record).get(record_metadata).delete(delete_record));

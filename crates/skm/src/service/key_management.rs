@@ -11,10 +11,8 @@ use super::retrieval::{Material, Memory};
 use super::session::{Refused, Session, internal};
 use super::{Body, Caller, KmAnswer, Service};
 use crate::domain::Asked;
+use crate::interface::KM_REQUEST;
 use crate::seal::random;
-
-/// What a KmsResponse in a Payload names as the URL that was posted to.
-const KM_REQUEST: &str = "/seal-km/v1/km-request";
 
 impl Service {
     pub(super) async fn answer_key_request(&self, caller: &Caller<'_>, body: Body<'_>) -> KmAnswer {
@@ -72,7 +70,7 @@ impl Service {
         self.retrieve(session, request, Asked::Needed, memory, answer).await
     }
 
-    /// Key sets as a Payload: a KmsResponse with KmsKeyProv.
+    /// Key sets as a Payload: a KmsResponse with KmsKeyProv, which names the KM route as what was posted to.
     fn payload(&self, user: Uri, key_sets: Vec<KmsKeySet>, now: Timestamp) -> Result<Payload, Refused> {
         let request = KmsRequest::new(user, self.kms_uri.clone(), now, KM_REQUEST.into());
         let xml = self.key_provision(&request, key_sets, now)?;
