@@ -1,15 +1,14 @@
 //! The server, and how to reach it.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use getrandom::SysRng;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::secret::Secret;
 use skm::client::blocking::Client;
 use skm::client::{CacheSettings, Certificate, ClientError, FileToken, KeyCache, Settings};
 
+use crate::asking::{await_next_second, is_of_caller, read};
 use crate::fault::Fault;
 
 #[derive(clap::Args)]
@@ -53,14 +52,6 @@ impl Arguments {
     }
 }
 
-/// Requests state whole seconds: what an earlier run of this program asked for in the present one would count as a replay.
-fn await_next_second() {
-    let passed = SystemTime::UNIX_EPOCH
-        .elapsed()
-        .map_or(Duration::ZERO, |since| Duration::from_nanos(since.subsec_nanos().into()));
-    std::thread::sleep(Duration::from_secs(1) - passed);
-}
-
 /// The keys of a user, fetched now.
 pub(crate) fn fetch(client: &Client, user: &Uri) -> Result<KeyCache, Fault> {
     let mut cache = KeyCache::new(user.clone(), CacheSettings::default());
@@ -71,12 +62,5 @@ pub(crate) fn fetch(client: &Client, user: &Uri) -> Result<KeyCache, Fault> {
 
 /// A fault of the client: of the caller, where nothing was sent.
 pub(crate) fn fault(error: ClientError) -> Fault {
-    match error {
-        ClientError::Usage(_) | ClientError::Token(_) => Fault::usage(error),
-        error => error.into(),
-    }
-}
-
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display())).map_err(Fault::Usage)
+    if is_of_caller(&error) { Fault::usage(error) } else { error.into() }
 }

@@ -1,5 +1,7 @@
 //! The command line of the key management client.
 
+#[path = "../common/asking.rs"]
+mod asking;
 mod connection;
 #[path = "../common/fault.rs"]
 mod fault;

@@ -8,7 +8,8 @@ use mikey_sakke::identity::Uri;
 use mikey_sakke_files::{Moment, write_bundle};
 use skm::client::blocking::Client;
 
-use crate::connection::{fault, fetch, read};
+use crate::asking::read;
+use crate::connection::{fault, fetch};
 use crate::fault::Fault;
 
 #[derive(clap::Args)]

@@ -10,6 +10,7 @@ use mikey_sakke_files::Moment;
 use skm::audit::Action;
 use skm::store::Delegate;
 
+use crate::asking::identifier;
 use crate::fault::Fault;
 use crate::operator::Operator;
 
@@ -40,10 +41,6 @@ pub(crate) struct Add {
     /// From when on it may not any more, as in 2026-11-21T08:30:00Z
     #[arg(long, value_name = "TIME")]
     until: Moment,
-}
-
-fn identifier(text: &str) -> Result<Identifier, &'static str> {
-    Identifier::new(text).map_err(|_| "needs 1 to 1024 octets without control characters")
 }
 
 pub(crate) fn run(command: &Command, config: &Path, out: &mut dyn Write) -> Result<(), Fault> {

@@ -3,7 +3,6 @@
 use std::io::{IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,10 +10,11 @@ use mikey_sakke::identity::Uri;
 use mikey_sakke::imessage::Purpose;
 use mikey_sakke::secret::Secret;
 use skm::client::blocking::Client;
-use skm::client::{Certificate, ClientError, FileToken, Settings};
+use skm::client::{Certificate, FileToken, Settings};
 use skm::group::{Folder, Group, GroupError, Outcome, State, distribute};
 use skm::seal::{KeySource, SALT_OCTETS};
 
+use crate::asking::{await_next_second, is_of_caller, read};
 use crate::fault::Fault;
 
 #[derive(clap::Subcommand)]
@@ -80,26 +80,17 @@ pub(crate) fn run(Command::Distribute(arguments): &Command, out: &mut dyn Write)
     let mut state = State::open(&arguments.state, seal_key, group)?;
     let mut messages = folder(&arguments.out, &state)?;
 
-    wait_for_next_second()?;
+    await_next_second();
     let mut progress = Progress::new(members.len())?;
     let outcome = distribute(&client, &mut state, &members, &mut messages, &mut |dealt| progress.show(dealt));
     progress.end();
     report(&outcome.map_err(fault)?, members.len(), out)
 }
 
-/// Waits until the next second begins. Requests carry their time in whole seconds, and the server takes a second one for the
-/// same keys in the same second for a replay: so each run has a second of its own, as where a manager serves one group
-/// after the other.
-fn wait_for_next_second() -> anyhow::Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-    std::thread::sleep(Duration::from_secs(now.as_secs() + 1) - now);
-    Ok(())
-}
-
 /// A fault of the caller, where nothing was sent.
 fn fault(error: GroupError) -> Fault {
     match error {
-        GroupError::Client(ClientError::Usage(_) | ClientError::Token(_)) => Fault::usage(error),
+        GroupError::Client(ref client) if is_of_caller(client) => Fault::usage(error),
         error => error.into(),
     }
 }
@@ -158,10 +149,6 @@ fn read_members(path: &Path) -> anyhow::Result<Vec<String>> {
         anyhow::bail!("{}: there are no members", path.display());
     }
     Ok(members)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display())).map_err(Fault::Usage)
 }
 
 /// How far it is: a bar on a terminal, else a line for each tenth.

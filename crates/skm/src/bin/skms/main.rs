@@ -1,5 +1,7 @@
 //! The command line of the key management server.
 
+#[path = "../common/asking.rs"]
+mod asking;
 mod audit;
 mod block;
 mod config;

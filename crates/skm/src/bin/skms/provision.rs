@@ -14,6 +14,7 @@ use skm::audit::Action;
 use skm::store::{Change, Condition};
 use zeroize::Zeroizing;
 
+use crate::asking::identifier;
 use crate::fault::Fault;
 use crate::operator::Operator;
 
@@ -59,10 +60,6 @@ pub(crate) struct Put {
     /// Give it out up to this time
     #[arg(long, value_name = "TIME")]
     valid_to: Option<Moment>,
-}
-
-fn identifier(text: &str) -> Result<Identifier, &'static str> {
-    Identifier::new(text).map_err(|_| "needs 1 to 1024 octets without control characters")
 }
 
 impl Target {
