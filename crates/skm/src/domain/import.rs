@@ -34,7 +34,8 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// Takes master secrets into the store of a domain that has none, for all key periods.
+/// Takes master secrets into the store of a domain that has none, for all key periods. The audit log has two entries: of
+/// the secrets, under the CertUri of their certificate, and of the document.
 ///
 /// # Errors
 ///
@@ -55,7 +56,8 @@ pub async fn import(store: &Store, settings: &config::Domain, kms: &Kms, event: 
     let document = Domain::new(settings.skms_uri.clone(), vec![certificate])?;
     // The secrets come first: a document without them would be of no use. Under their name nothing else can stand.
     let keys = DomainKeys { z: kms.master_secret().clone(), ksak: kms.ksak().clone() };
-    store.add_domain_keys(&name, &keys, event).await?;
+    let secrets = Event { target: name.to_string(), ..event.clone() };
+    store.add_domain_keys(&name, &keys, &secrets).await?;
     match store.put_domain(&document.to_json(), Condition::Absent, event).await? {
         Change::Conflict => Err(ImportError::Present),
         _ => Ok(()),
