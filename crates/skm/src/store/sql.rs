@@ -208,6 +208,9 @@ where
             if batch.apply()? {
                 Self::save(&mut transaction, &batch).await?;
                 transaction.commit().await?;
+            } else {
+                // Dropped, it would end with the next batch only, and other servers wait for its lock.
+                transaction.rollback().await?;
             }
             Ok::<_, StoreError>(batch.answers)
         };
