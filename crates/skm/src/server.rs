@@ -42,9 +42,6 @@ const PRUNE_INTERVAL: Duration = Duration::from_secs(5);
 /// Connections to the listener for health and metrics at a time.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// How long to wait after the system refused to accept, for want of file descriptors for instance.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
-
 /// Why a server cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -267,18 +264,10 @@ async fn run_admin(socket: TcpListener, connections: Connections, mut stop: watc
             let place = Arc::clone(&places).acquire_owned().await;
             (place, accept_tcp(&socket).await)
         };
-        let (place, accepted) = tokio::select! {
+        let (place, (stream, address)) = tokio::select! {
             next = next => next,
             Some(_) = tasks.join_next() => continue,
             _ = stop.wait_for(|is_stopping| *is_stopping) => break,
-        };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::error!(%error, "cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
         };
         let peer = Peer { address, certificate: None };
         let connection = connections.clone().serve(stream, Version::Http1, peer, stop.clone());

@@ -131,14 +131,7 @@ async fn accept_all(listener: TcpListener, tls: Arc<Tls>, settings: ListenerSett
     let places = Arc::new(Places::new(settings.handshakes_per_address));
     let handshakes = Arc::new(Semaphore::new(settings.max_handshakes));
     while let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await {
-        let (stream, address) = match accept_tcp(&listener).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                tracing::error!(%error, "cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let (stream, address) = accept_tcp(&listener).await;
         let place = places.take(address.ip()).filter(|_| rates.admit(&network(address.ip()), start.elapsed()).is_ok());
         let Some(place) = place else {
             // Whether anybody hears of it must not hold up the others.
@@ -159,19 +152,22 @@ async fn accept_all(listener: TcpListener, tls: Arc<Tls>, settings: ListenerSett
     }
 }
 
-/// The next TCP connection; one that is gone before it is accepted is passed over.
-/// Errors are those of the system that are not of one connection.
-pub(crate) async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+/// The next TCP connection; one that is gone before it is accepted is passed over, and other errors are those of the
+/// system, which is tried again.
+pub(crate) async fn accept_tcp(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     loop {
         match listener.accept().await {
             Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
             Ok((stream, address)) => {
                 // Answers are small, and each waited for. What a peer that is gone already says to it is for those who
                 // read from it.
                 let _ = stream.set_nodelay(true);
-                return Ok((stream, address));
+                return (stream, address);
             }
         }
     }
