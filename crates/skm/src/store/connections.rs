@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::StoreError;
+use super::error::too_late;
 
 /// How long an answer may take, with all that it takes to get to the database.
 const ANSWER: Duration = Duration::from_secs(4);
@@ -40,7 +41,7 @@ impl<C: Connection> Connections<C> {
     }
 
     /// Asks the database. Without an answer in time, or if this is dropped, the connection is closed, and what it was
-    /// about to change is not changed.
+    /// about to change is not changed, unless the commit was on its way.
     pub(super) async fn ask<T, E: Into<StoreError>>(
         &self,
         question: impl for<'c> FnOnce(&'c mut C) -> Answering<'c, T, E>,
@@ -56,7 +57,7 @@ impl<C: Connection> Connections<C> {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             Ok(answer)
         };
-        timeout(ANSWER, answer).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+        timeout(ANSWER, answer).await.map_err(|_| too_late())?
     }
 
     async fn connection(&self) -> Result<C, sqlx::Error> {

@@ -1,6 +1,6 @@
 //! What goes wrong in a store.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -63,6 +63,11 @@ pub enum StoreError {
 
 /// The octets of a name that is part of the key of a row, at most: an index of PostgreSQL holds two.
 pub(super) const MAX_NAME_OCTETS: usize = 1024;
+
+/// The database did not answer in time.
+pub(super) fn too_late() -> sqlx::Error {
+    io::Error::new(ErrorKind::TimedOut, "no answer in time").into()
+}
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {

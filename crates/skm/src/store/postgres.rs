@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::StoreError;
 use super::batch::{Batch, IssueKey};
 use super::connections::Connections;
+use super::error::too_late;
 use super::sql::{Dialect, Sql};
 
 /// Connections that read.
@@ -38,7 +39,7 @@ pub(super) async fn open(url: &str) -> Result<Sql<Postgres>, StoreError> {
 /// Brings the schema up to date, while no other does.
 pub(super) async fn migrate(url: &str) -> Result<(), StoreError> {
     let connected = timeout(CONNECT, options(url)?.connect()).await;
-    let mut connection = connected.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let mut connection = connected.map_err(|_| too_late())??;
     let (encoding,): (String,) = query_as("SHOW server_encoding").fetch_one(&mut connection).await?;
     if encoding != "UTF8" {
         return Err(StoreError::Encoding);

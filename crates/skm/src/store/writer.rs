@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::StoreError;
 use super::batch::{Answer, Batch, Write};
+use super::error::too_late;
 use super::rows::Database;
 use crate::audit::{Chain, Event};
 
@@ -51,7 +52,7 @@ impl Writer {
             self.jobs.send(job).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
             answered.await.map_err(|_| sqlx::Error::WorkerCrashed)?
         };
-        timeout(PATIENCE, answered).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+        timeout(PATIENCE, answered).await.map_err(|_| too_late())?
     }
 }
 
