@@ -114,9 +114,9 @@ impl Store {
             return Err(StoreError::WrongKey);
         }
         let audit_key = key.open(place, &keyring.audit_key).map_err(|_| StoreError::Damaged("keyring"))?;
-        let audit_key =
-            <[u8; KEY_OCTETS]>::try_from(audit_key.as_slice()).map_err(|_| StoreError::Damaged("keyring"))?;
-        let chain = Chain::new(Zeroizing::new(audit_key), server.to_owned());
+        let audit_key: &[u8; KEY_OCTETS] =
+            audit_key.as_slice().try_into().map_err(|_| StoreError::Damaged("keyring"))?;
+        let chain = Chain::new(Zeroizing::new(*audit_key), server.to_owned());
         Ok(Self { writer: Writer::start(database.clone(), chain.clone()), database, key, chain })
     }
 
