@@ -5,8 +5,8 @@ use std::fmt;
 use mikey_sakke::km::{Identifier, Token};
 use mikey_sakke::time::Timestamp;
 
+use super::TokenError;
 use super::json::{Object, Value};
-use super::{Part, TokenError};
 
 /// A token that was found valid.
 #[derive(Clone, PartialEq, Eq)]
@@ -165,13 +165,4 @@ impl Claims {
 
 fn malformed(name: &str) -> TokenError {
     TokenError::Claim(name.to_owned())
-}
-
-impl From<(Part, super::json::JsonError)> for TokenError {
-    fn from((part, error): (Part, super::json::JsonError)) -> Self {
-        match error {
-            super::json::JsonError::Form => Self::Json(part),
-            super::json::JsonError::Duplicate => Self::Duplicate(part),
-        }
-    }
 }

@@ -8,7 +8,7 @@ use mikey_sakke::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::claims::Claims;
-use super::json::{self, Object, Value};
+use super::json::{self, JsonError, Object, Value};
 use super::{AccessToken, Algorithm, KeySet, Part, TokenError};
 
 /// The octets that a token may have.
@@ -189,5 +189,8 @@ fn decode(text: &str, part: Part) -> Result<Vec<u8>, TokenError> {
 }
 
 fn object(text: &str, part: Part) -> Result<Object, TokenError> {
-    json::object(&decode(text, part)?).map_err(|error| (part, error).into())
+    json::object(&decode(text, part)?).map_err(|error| match error {
+        JsonError::Form => TokenError::Json(part),
+        JsonError::Duplicate => TokenError::Duplicate(part),
+    })
 }
