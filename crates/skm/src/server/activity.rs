@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 /// Requests that a client may take back while the server works on them; with one more its connection ends. Otherwise it
 /// would have more of them in the works than it may have streams (CVE-2023-44487).
 const MAX_ABANDONED: u32 = 100;
@@ -24,6 +26,8 @@ pub(super) struct Patience {
 pub(super) struct Activity {
     patience: Patience,
     state: Mutex<State>,
+    /// A request has ended.
+    ended: Notify,
 }
 
 #[derive(Debug)]
@@ -45,13 +49,18 @@ impl Activity {
     /// A connection that begins now.
     pub(super) fn new(patience: Patience, now: Instant) -> Arc<Self> {
         let state = State { in_flight: 0, abandoned: 0, awaited: Awaited::Header(now), is_ending: false };
-        Arc::new(Self { patience, state: Mutex::new(state) })
+        Arc::new(Self { patience, state: Mutex::new(state), ended: Notify::new() })
     }
 
     /// A request has come in.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.lock().in_flight += 1;
         InFlight { activity: Arc::clone(self), is_answered: false }
+    }
+
+    /// Waits until a request ends, if none has since this was last waited for.
+    pub(super) async fn request_ended(&self) {
+        self.ended.notified().await;
     }
 
     /// Octets have come in, over HTTP/1: with no request in flight they begin the next one.
@@ -91,6 +100,8 @@ impl Activity {
         state.in_flight -= 1;
         state.abandoned += u32::from(!is_answered);
         state.awaited = Awaited::Request(now);
+        drop(state);
+        self.ended.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -146,6 +157,18 @@ mod tests {
         assert_eq!(activity.deadline(start), None);
         second.answered();
         assert!(activity.deadline(start).is_some_and(|at| at >= start + IDLE));
+    }
+
+    #[tokio::test]
+    async fn who_waits_learns_that_a_request_has_ended() {
+        let (activity, _) = begun();
+        let [answered, taken_back] = [activity.begin(), activity.begin()];
+        answered.answered();
+        activity.request_ended().await;
+        drop(taken_back);
+        activity.request_ended().await;
+        let again = tokio::time::timeout(Duration::ZERO, activity.request_ended()).await;
+        assert!(again.is_err(), "none has ended since");
     }
 
     #[test]

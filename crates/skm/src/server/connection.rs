@@ -93,7 +93,6 @@ impl Connections {
         let mut sleep = pin!(sleep_until(Instant::now().into()));
         let mut is_ending = false;
         loop {
-            // Whatever changes the deadline wakes the connection as well, which lets it be looked at again.
             let until_end = poll_fn(|context| {
                 if let Poll::Ready(result) = connection.as_mut().poll(context) {
                     return Poll::Ready(Some(result));
@@ -115,6 +114,9 @@ impl Connections {
                     None => {}
                 },
                 _ = stop.wait_for(|is_stopping| *is_stopping), if !is_ending => {}
+                // There is a deadline again. Over HTTP/2 requests are tasks of their own, and one that is taken back ends
+                // after the connection has heard of it.
+                () = activity.request_ended() => continue,
             }
             is_ending = true;
             connection.as_mut().graceful_shutdown();
