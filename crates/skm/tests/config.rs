@@ -44,6 +44,15 @@ fn read(text: &str, variables: &[(&str, &str)]) -> Result<Config, skm::config::C
 }
 
 #[test]
+fn the_password_of_a_database_is_not_printed() {
+    let url = "postgres://skms:canary@db.example.org/skms";
+    let config = read(&GOOD.replace("sqlite:skms.db", url), &[]).unwrap();
+    assert_eq!(config.store.url, url);
+    let printed = format!("{config:?}");
+    assert!(printed.contains("postgres://skms@db.example.org/skms") && !printed.contains("canary"), "{printed}");
+}
+
+#[test]
 fn what_is_not_set_has_its_default() {
     let config = read(GOOD, &[("PATH", "/bin"), ("SKMS_KEY", "no setting")]).unwrap();
     assert_eq!(config.domain.next_lead_seconds, 172_800);

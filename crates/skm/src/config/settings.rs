@@ -1,5 +1,6 @@
 //! The settings, with their defaults and limits.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::interface::{IDENTITY_SERVICE_ID, NEXT_LEAD_SECONDS};
 use crate::limits::Rate;
 use crate::policy::{Policy, PolicySettings, Role, Row};
 use crate::seal::KeySource;
+use crate::store::shown;
 use crate::tls::TlsSettings;
 use crate::token::{Location, TokenSettings};
 
@@ -176,11 +178,17 @@ impl Auth {
 }
 
 /// Where the store is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `sqlite:PATH`.
+    /// `sqlite:PATH`, or `postgres://…`, which may hold a password.
     pub url: String,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("url", &shown(&self.url)).finish()
+    }
 }
 
 /// Where the key is that seals the store: exactly one of these.
