@@ -14,11 +14,11 @@ use super::{KEY_OCTETS, SealKey};
 /// The octets of the salt that goes with a passphrase. It is public.
 pub const SALT_OCTETS: usize = 16;
 
-/// The octets that a passphrase has at least.
-const PASSPHRASE_OCTETS: usize = 12;
+/// The octets that a passphrase has, at least and at most.
+const PASSPHRASE_OCTETS: (usize, usize) = (12, 4096);
 
-/// The octets that a file may have.
-const FILE_OCTETS: usize = 4096;
+/// The octets that are read of a file: a passphrase, its end of line, and one more, by which a longer one is noticed.
+const FILE_OCTETS: usize = PASSPHRASE_OCTETS.1 + 3;
 
 /// Memory in KiB, passes and lanes of Argon2id: the second of the settings that RFC 9106 recommends (section 4).
 const ARGON2: (u32, u32, u32) = (64 * 1024, 3, 4);
@@ -31,7 +31,7 @@ pub enum KeySource {
     /// An environment variable with the key in hexadecimal. It is weaker than a file: the environment that a process
     /// was started with stays readable to its user, although the variable is unset once it is read.
     Variable(String),
-    /// A file with a passphrase of at least 12 octets, which nobody but its owner may read.
+    /// A file with a passphrase of 12 to 4096 octets, which nobody but its owner may read.
     Passphrase(PathBuf),
 }
 
@@ -78,7 +78,10 @@ impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key => write!(f, "a key, {} hexadecimal digits", 2 * KEY_OCTETS),
-            Self::Passphrase => write!(f, "a passphrase, one line of at least {PASSPHRASE_OCTETS} octets in UTF-8"),
+            Self::Passphrase => {
+                let (least, most) = PASSPHRASE_OCTETS;
+                write!(f, "a passphrase, one line of {least} to {most} octets in UTF-8")
+            }
         }
     }
 }
@@ -128,7 +131,8 @@ impl Secret {
     /// A passphrase on one line.
     pub fn from_passphrase(text: &str) -> Option<Self> {
         let text = line(text);
-        let is_line = text.len() >= PASSPHRASE_OCTETS && !text.contains(char::is_control);
+        let (least, most) = PASSPHRASE_OCTETS;
+        let is_line = (least..=most).contains(&text.len()) && !text.contains(char::is_control);
         is_line.then(|| Self(Content::Passphrase(Zeroizing::new(text.to_owned()))))
     }
 
