@@ -20,9 +20,6 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// What a principal has unless configured: 10 a second, 20 at once.
-    pub const PRINCIPAL: Self = Self { per_second: 10, burst: 20 };
-
     fn interval(self) -> Duration {
         Duration::from_secs(1) / self.per_second.max(1)
     }
