@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use getrandom::SysRng;
 use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::kms::Kms;
@@ -13,25 +11,12 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::http::{Client, JSON};
+use crate::search::{contains, spellings};
 use crate::site::{IDENTITY_KEYS, PROVISIONER, Process, SERVICE, Site, claims, identity_request, km_request, run};
 use crate::support::with;
 
 const RECORD: &str = "canary: 5d1f8e0a, the key material of a record";
 const RECORD_PATH: &str = "/seal-km/v1/services/urn:example:fleet/key-records";
-
-/// The spellings by which part of a secret is found: as it is, in hexadecimal, and in base64 at every alignment.
-fn spellings(secret: &[u8]) -> Vec<Vec<u8>> {
-    let base64 = (0..3).flat_map(|phase| {
-        let part = &secret[phase..phase + 15];
-        [BASE64_STANDARD.encode(part), BASE64_URL_SAFE_NO_PAD.encode(part)]
-    });
-    let texts = base64.chain([hex::encode(&secret[..16]), hex::encode_upper(&secret[..16])]);
-    texts.map(String::into_bytes).chain([secret[..16].to_vec()]).collect()
-}
-
-fn contains(octets: &[u8], part: &[u8]) -> bool {
-    octets.windows(part.len()).any(|window| window == part)
-}
 
 #[tokio::test]
 async fn no_secret_is_in_database_logs_metrics_or_refusals() {

@@ -6,6 +6,8 @@
 mod frames;
 #[path = "../support/http.rs"]
 mod http;
+#[path = "../support/search.rs"]
+mod search;
 #[path = "../support/site.rs"]
 mod site;
 #[path = "../support/mod.rs"]

@@ -39,6 +39,8 @@ mod postgres;
 mod requests;
 mod rows;
 mod schema;
+#[path = "../support/search.rs"]
+mod search;
 mod secrets;
 mod site;
 
