@@ -83,9 +83,7 @@ impl World {
     /// Ends the server, and starts it again on the same store, with other settings.
     pub(crate) fn restart(self, change: impl FnOnce(Site) -> Site) -> Self {
         let Self { site, server, .. } = self;
-        server.signal(Signal::TERM);
-        let (status, log) = server.wait();
-        assert_eq!(status.code(), Some(0), "{log}");
+        ended(server);
         let site = change(site);
         let server = site.spawn(&[]);
         Self { site, server, ..self }
@@ -163,13 +161,7 @@ impl World {
 
     /// Whether a text has the signature of a token that was sent.
     pub(crate) fn has_token(&self, text: &str) -> bool {
-        let is_long = |signature: &&str| signature.len() > 40;
-        self.tokens
-            .borrow()
-            .iter()
-            .filter_map(|token| token.rsplit('.').next())
-            .filter(is_long)
-            .any(|signature| text.contains(signature))
+        has_token(&self.tokens.borrow(), text)
     }
 
     /// Checks that good requests are answered on every listener.
@@ -192,21 +184,30 @@ impl World {
     pub(crate) async fn finish(self, least: usize) {
         assert_eq!(self.failed.take(), [""; 0]);
         self.assert_up().await;
-        self.server.signal(Signal::TERM);
-        let Self { server, cases, .. } = &self;
-        let (cases, log) = (cases.get(), server.log());
-        assert!(!log.contains(CANARY) && !self.has_token(&log), "{log}");
+        let Self { site, server, cases, tokens, .. } = self;
+        let (cases, log) = (cases.get(), ended(server));
+        assert!(!log.contains(CANARY) && !has_token(&tokens.borrow(), &log), "{log}");
         for line in log.lines() {
             let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
             assert_ne!(line["level"], "ERROR", "{line}");
         }
-        let Self { server, site, .. } = self;
-        let (status, log) = server.wait();
-        assert_eq!(status.code(), Some(0), "{log}");
         open(&site).await.verify_audit().await.unwrap();
         assert!(cases >= least, "{cases} cases");
         println!("{cases} cases");
     }
+}
+
+/// Ends a server as it should end; all that it has logged.
+fn ended(server: Process) -> String {
+    server.signal(Signal::TERM);
+    let (status, log) = server.wait();
+    assert_eq!(status.code(), Some(0), "{log}");
+    log
+}
+
+fn has_token(tokens: &[String], text: &str) -> bool {
+    let signatures = tokens.iter().filter_map(|token| token.rsplit('.').next());
+    signatures.filter(|signature| signature.len() > 40).any(|signature| text.contains(signature))
 }
 
 /// A site that takes as many handshakes as a test makes.
