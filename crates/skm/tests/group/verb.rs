@@ -75,13 +75,15 @@ impl Trial {
         fs::set_permissions(path("group.key"), Permissions::from_mode(0o600)).unwrap();
 
         let mut server = verb(&["serve", "--trial"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(server.stdout.take().unwrap());
+        // From here on it is killed if something fails.
+        let mut trial = Self { directory, house: House::new().moved(kms), url: String::new(), server };
         let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        stdout.read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
-        let url = format!("https://{}", ready["seal_x1"].as_str().unwrap());
-        let house = House::new().moved(kms);
-        house.now.set(Timestamp::now().unwrap());
-        Self { directory, house, url, server }
+        trial.url = format!("https://{}", ready["seal_x1"].as_str().unwrap());
+        trial.house.now.set(Timestamp::now().unwrap());
+        trial
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -29,7 +29,7 @@ use skm::service::{Clock, Service};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::support::{Issuer, header, with};
+use crate::support::{Issuer, with};
 
 pub(crate) const SKMS_URI: &str = "sip:skms.example.org";
 pub(crate) const SERVICE: &str = "urn:example:fleet";
@@ -238,7 +238,7 @@ impl Site {
 
     /// A token with these claims.
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        self.tokens.token("ES256", &header().to_string(), &claims.to_string())
+        self.tokens.es256(claims)
     }
 
     /// The server in this process.
@@ -392,11 +392,14 @@ impl Process {
                 lines.lock().unwrap().push_str(&std::mem::take(&mut line));
             }
         });
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        // From here on it is killed if something fails.
+        let mut process = Self { child, ready: Value::Null, log, reader: Some(reader) };
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        stdout.read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line);
-        let ready = ready.unwrap_or_else(|_| panic!("not ready: {line:?}\n{}", log.lock().unwrap()));
-        Self { child, ready, log, reader: Some(reader) }
+        process.ready = ready.unwrap_or_else(|_| panic!("not ready: {line:?}\n{}", process.log()));
+        process
     }
 
     /// The address of a listener.
