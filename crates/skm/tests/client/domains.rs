@@ -80,10 +80,20 @@ impl Site {
     pub(crate) async fn start(now: Timestamp) -> Self {
         let host = Host::new(0);
         host.set(now);
+        let clock = host.clone();
+        Self::serve(host, move || clock.now().unwrap()).await
+    }
+
+    /// A site for clients that read the system's clock, as it does.
+    pub(crate) async fn of_now() -> Self {
+        Self::serve(Host::new(NOW), || Timestamp::now().unwrap()).await
+    }
+
+    async fn serve(host: Arc<Host>, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let issuers = BTreeMap::from([(0, KMS.clone())]);
         let state = Arc::new(Mutex::new(State { domain: domain(), issuers, lead: LEAD, is_down: false }));
-        let (clock, shared) = (host.clone(), state.clone());
-        let answer = move |seen: &Seen| shared.lock().unwrap().answer(seen, clock.now().unwrap());
+        let shared = state.clone();
+        let answer = move |seen: &Seen| shared.lock().unwrap().answer(seen, clock());
         let authority = Authority::new("authority");
         let server = Server::start(authority.server("127.0.0.1"), &["h2"], answer).await;
         let settings = settings(&authority, &server);

@@ -47,7 +47,7 @@ impl Place {
 }
 
 async fn site() -> (Site, Place) {
-    let site = Site::start(Timestamp::now().unwrap()).await;
+    let site = Site::of_now().await;
     let place = Place::new(&site.settings.roots);
     (site, place)
 }
@@ -62,7 +62,7 @@ async fn keys_are_saved_for_their_owner_alone() {
     let arguments = ["keys", "--user", ALICE, "--out", "keys.json", "--certificate", "certificate.json"];
     let (code, out, error) = place.run(&site.server.url(), &arguments).await;
     assert_eq!((code, error.as_str()), (0, ""));
-    let period = UidFormat::hashed(PERIOD, 0).unwrap().period_at(site.now()).unwrap();
+    let period = UidFormat::hashed(PERIOD, 0).unwrap().period_at(Timestamp::now().unwrap()).unwrap();
     assert!(out.starts_with(&format!("{ALICE}: keys for key period {period}, ")), "{out}");
     assert_eq!(mode(&place.path("keys.json")), 0o600);
     let certificate = read_certificate(&place.path("certificate.json")).unwrap();
