@@ -82,6 +82,7 @@ fn a_server_that_goes_away_is_told() {
     let client = client(&authority, &server);
     let asking = std::thread::spawn(move || client.domain().unwrap_err());
     while server.seen().is_empty() {
+        assert!(!asking.is_finished(), "it has not asked");
         std::thread::yield_now();
     }
     drop((server, runtime));
