@@ -83,7 +83,7 @@ impl World {
     /// Ends the server, and starts it again on the same store, with other settings.
     pub(crate) fn restart(self, change: impl FnOnce(Site) -> Site) -> Self {
         let Self { site, server, .. } = self;
-        ended(server);
+        end(server, &self.tokens.borrow());
         let site = change(site);
         let server = site.spawn(&[]);
         Self { site, server, ..self }
@@ -185,24 +185,24 @@ impl World {
         assert_eq!(self.failed.take(), [""; 0]);
         self.assert_up().await;
         let Self { site, server, cases, tokens, .. } = self;
-        let (cases, log) = (cases.get(), ended(server));
-        assert!(!log.contains(CANARY) && !has_token(&tokens.borrow(), &log), "{log}");
-        for line in log.lines() {
-            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
-            assert_ne!(line["level"], "ERROR", "{line}");
-        }
+        let cases = cases.get();
+        end(server, &tokens.borrow());
         open(&site).await.verify_audit().await.unwrap();
         assert!(cases >= least, "{cases} cases");
         println!("{cases} cases");
     }
 }
 
-/// Ends a server as it should end; all that it has logged.
-fn ended(server: Process) -> String {
+/// Ends a server as it should end, and checks all that it has logged.
+fn end(server: Process, tokens: &[String]) {
     server.signal(Signal::TERM);
     let (status, log) = server.wait();
     assert_eq!(status.code(), Some(0), "{log}");
-    log
+    assert!(!log.contains(CANARY) && !has_token(tokens, &log), "{log}");
+    for line in log.lines() {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        assert_ne!(line["level"], "ERROR", "{line}");
+    }
 }
 
 fn has_token(tokens: &[String], text: &str) -> bool {
