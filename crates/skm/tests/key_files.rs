@@ -58,7 +58,7 @@ fn other_contents_are_refused_and_not_repeated() {
     }
     let longest = "x".repeat(4096);
     let too_long = format!("{longest}x");
-    assert!(KeySource::Passphrase(file(directory.path(), &format!("{longest}\r\n"), 0o600)).read().is_ok());
+    assert!(KeySource::Passphrase(file(directory.path(), format!("{longest}\r\n"), 0o600)).read().is_ok());
     for text in ["", "elevenchars", "two lines\nof text", "with a \u{7} bell", &too_long] {
         let error = KeySource::Passphrase(file(directory.path(), text, 0o600)).read().unwrap_err();
         assert!(matches!(error, KeyError::Content(..)), "{text:?}: {error}");
