@@ -14,6 +14,7 @@ on_both! {
     of_a_batch_each_change_stands_for_itself,
     a_batch_may_change_a_row_more_than_once,
     what_nobody_waits_for_is_made_or_not,
+    a_batch_that_changes_nothing_keeps_no_lock,
 }
 
 async fn of_64_equal_requests_one_is_fresh(site: Site) {
@@ -158,4 +159,18 @@ async fn what_nobody_waits_for_is_made_or_not(site: Site) {
     let left = entries.iter().filter(|entry| entry.target == "left").count() as u64;
     assert_eq!(left, made, "an entry for each that was made");
     assert_eq!(store.verify_audit().await.unwrap().entries, 100);
+}
+
+async fn a_batch_that_changes_nothing_keeps_no_lock(site: Site) {
+    let store = site.open().await;
+    for expected in [Replay::Fresh, Replay::Replayed] {
+        assert_eq!(store.accept(&[1; 32], at(NOW + 11), None, &event("request")).await.unwrap(), expected);
+    }
+    // What another server does next, while this one has nothing to do.
+    site.tamper(match site {
+        Site::Sqlite(_) => "BEGIN IMMEDIATE; COMMIT",
+        Site::Postgres(..) => "SELECT id FROM keyring FOR UPDATE NOWAIT",
+    })
+    .await;
+    assert_eq!(store.accept(&[2; 32], at(NOW + 11), None, &event("request")).await.unwrap(), Replay::Fresh);
 }
