@@ -258,12 +258,17 @@ impl Site {
         Running { addresses, reloader, service, domain: config.domain, stop: Some(stop), task }
     }
 
-    /// The server as the program, with further arguments.
-    pub(crate) fn spawn(&self, arguments: &[&str]) -> Process {
+    /// The program with a verb, and this configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.write("skms.toml", &self.config);
         let mut command = Command::new(env!("CARGO_BIN_EXE_skms"));
-        command.arg("serve").arg("--config").arg(self.path("skms.toml")).args(arguments);
-        Process::start(command)
+        command.args(arguments).arg("--config").arg(self.path("skms.toml"));
+        command
+    }
+
+    /// The server as the program, with further arguments.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Process {
+        Process::start(self.command(&[&["serve"], arguments].concat()))
     }
 }
 

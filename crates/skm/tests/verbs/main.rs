@@ -6,64 +6,23 @@ mod audit;
 mod config;
 mod domain;
 mod init;
+#[path = "../support/program.rs"]
+mod program;
 mod provision;
 mod token;
 mod users;
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use program::{Run, run, skms};
 use skm::config::Config;
 use skm::store::Store;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
-
-/// What a run of the program leaves.
-#[derive(Debug)]
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Run {
-    /// Did what it was asked for, and says so.
-    #[track_caller]
-    fn done(self) -> String {
-        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
-        self.out
-    }
-
-    /// Exits with this code, and says what is wrong on standard error alone.
-    #[track_caller]
-    fn fails(self, code: i32, says: &[&str]) {
-        assert_eq!((self.code, self.out.as_str()), (code, ""), "{}", self.err);
-        assert!(self.err.starts_with("error: ") && self.err.ends_with('\n'), "{}", self.err);
-        for part in says {
-            assert!(self.err.contains(part), "{part:?} is not in: {}", self.err);
-        }
-    }
-}
-
-fn run(mut command: Command, input: &str) -> Run {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // It fails if the program has not waited for its input.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |octets| String::from_utf8(octets).unwrap();
-    Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-fn skms<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_skms"));
-    command.args(arguments);
-    command
-}
 
 /// A directory with a trial.
 struct Trial {

@@ -1,0 +1,18 @@
+//! The program as it is operated: several servers on one database, and what happens to them on a bad day.
+//!
+//! What takes minutes is ignored here, and run by `.ci/run operations`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod fleet;
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/postgres.rs"]
+mod postgres;
+#[path = "../support/program.rs"]
+mod program;
+mod sharing;
+#[path = "../support/site.rs"]
+mod site;
+#[path = "../support/mod.rs"]
+mod support;
