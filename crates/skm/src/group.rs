@@ -12,7 +12,7 @@
 //! use mikey_sakke::secret::Secret;
 //! use skm::client::{Certificate, FileToken, Settings, blocking::Client};
 //! use skm::group::{Folder, Group, State, distribute};
-//! use skm::seal::{KeySource, SALT_OCTETS};
+//! use skm::seal::SealKey;
 //!
 //! let certificate = Certificate { chain: std::fs::read("sgm.pem")?, key: Secret::new(std::fs::read("sgm.key")?) };
 //! let settings = Settings::new("https://skms.example.org:8444", std::fs::read("ca.pem")?);
@@ -24,8 +24,7 @@
 //!     uri: Uri::parse("sip:fleet@example.org")?,
 //!     purpose: Purpose::GMK,
 //! };
-//! let seal_key = KeySource::File("seal.key".into()).read()?.into_key(&[0; SALT_OCTETS])?;
-//! let mut state = State::open("fleet.state", seal_key, group)?;
+//! let mut state = State::open("fleet.state", SealKey::read("seal.key".as_ref())?, group)?;
 //! let mut messages = Folder::open("messages")?;
 //! let members = ["sip:alice@example.org", "sip:bob@example.org"];
 //! let outcome = distribute(&client, &mut state, &members, &mut messages, &mut |_| ())?;

@@ -6,7 +6,12 @@
 //!
 //! With random nonces of 96 bits a key is good for 2^32 values.
 
+mod error;
+mod file;
+#[cfg(feature = "server")]
 mod source;
+#[cfg(feature = "server")]
+mod wrapping;
 
 use std::fmt;
 
@@ -18,8 +23,12 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-pub(crate) use source::open_private;
-pub use source::{KeyError, KeySource, SALT_OCTETS, Secret};
+pub use error::{Form, KeyError};
+pub(crate) use file::open_private;
+#[cfg(feature = "server")]
+pub use source::{KeySource, SALT_OCTETS, Secret};
+#[cfg(feature = "server")]
+pub use wrapping::{DataKey, KeyEncryptionKey};
 
 /// The octets of a sealing key.
 pub const KEY_OCTETS: usize = 32;

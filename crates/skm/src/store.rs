@@ -6,6 +6,7 @@
 mod batch;
 mod connections;
 mod error;
+mod keyring;
 mod postgres;
 mod rows;
 mod sql;
@@ -25,11 +26,12 @@ use mikey_sakke::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::audit::{Chain, Entry, Event, Report};
-use crate::seal::{KEY_OCTETS, KeyError, OpenError, Place, SALT_OCTETS, SealKey, Secret, random};
+use crate::seal::{OpenError, Place, SealKey, Secret};
 
 use batch::{Answer, Write};
 use error::MAX_NAME_OCTETS;
-use rows::{Database, Keyring, RowKey, SealedRow};
+use keyring::{Keys, open_keys};
+use rows::{Database, RowKey, SealedRow};
 use url::Backend;
 use writer::Writer;
 
@@ -101,22 +103,8 @@ impl Store {
 
     /// A store over a database.
     async fn over(database: Arc<dyn Database>, secret: Secret, server: &str) -> Result<Self, StoreError> {
-        let salt = database.salt(random()?).await?;
-        let salt: [u8; SALT_OCTETS] = salt.try_into().map_err(|_| StoreError::Damaged("keyring"))?;
-        // A derivation takes too long for a thread that serves others.
-        let key = tokio::task::spawn_blocking(move || secret.into_key(&salt)).await;
-        let key = key.map_err(|_| KeyError::Derivation)??;
-        let id = key.id();
-        let place = Place { table: "keyring", row: &[&id], column: "audit_key", version: 0 };
-        let sealed = key.seal(place, Zeroizing::new(random::<KEY_OCTETS>()?).as_slice())?;
-        let keyring = database.keyring(Keyring { key_id: id.clone(), audit_key: sealed }).await?;
-        if keyring.key_id != id {
-            return Err(StoreError::WrongKey);
-        }
-        let audit_key = key.open(place, &keyring.audit_key).map_err(|_| StoreError::Damaged("keyring"))?;
-        let audit_key: &[u8; KEY_OCTETS] =
-            audit_key.as_slice().try_into().map_err(|_| StoreError::Damaged("keyring"))?;
-        let chain = Chain::new(Zeroizing::new(*audit_key), server.to_owned());
+        let Keys { data: key, audit } = open_keys(&*database, secret).await?;
+        let chain = Chain::new(audit, server.to_owned());
         Ok(Self { writer: Writer::start(database.clone(), chain.clone()), database, key, chain })
     }
 

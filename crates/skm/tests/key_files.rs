@@ -22,7 +22,7 @@ fn a_file_of_its_owner_is_read() {
     let directory = TempDir::new().unwrap();
     let id = |text: &str| {
         let source = KeySource::File(file(directory.path(), text, 0o600));
-        source.read().unwrap().into_key(&[0; SALT_OCTETS]).unwrap().id()
+        source.read().unwrap().open(&[0; SALT_OCTETS]).unwrap().id()
     };
     assert_eq!(id(KEY), id(&format!("{KEY}\n")));
     assert_eq!(id(KEY), id(&format!("{KEY}\r\n")));

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         }
         Some(_) => {
             let source = KeySource::Variable(NAME.into());
-            let found = source.read().expect("the key").into_key(&[0; SALT_OCTETS]).expect("a key");
+            let found = source.read().expect("the key").open(&[0; SALT_OCTETS]).expect("a key");
             assert_eq!(found.id(), SealKey::new(&[0xab; 32]).id());
             assert!(std::env::var_os(NAME).is_none(), "unset once it is read");
             assert!(matches!(source.read(), Err(KeyError::Variable(..))));

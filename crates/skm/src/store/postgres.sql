@@ -1,9 +1,9 @@
--- The salt of a passphrase.
-CREATE TABLE salts (id BIGINT PRIMARY KEY CHECK (id = 1), salt BYTEA NOT NULL);
-
+-- The id of the data key, that key wrapped, the salt of a passphrase, and the key of the audit log sealed.
 CREATE TABLE keyring (
     id BIGINT PRIMARY KEY CHECK (id = 1),
     key_id TEXT NOT NULL,
+    data_key BYTEA NOT NULL,
+    salt BYTEA NOT NULL,
     audit_key BYTEA NOT NULL
 );
 

@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 use super::StoreError;
 use super::batch::{Answer, Batch};
+use super::keyring::Keyring;
 use crate::audit::{Entry, Head};
-use crate::seal::{RandomError, SALT_OCTETS, random};
+use crate::seal::{RandomError, random};
 
 /// The octets of z.
 pub(super) const Z_OCTETS: usize = 128;
@@ -161,22 +162,13 @@ pub(super) struct SealedRow {
     pub(super) sealed: Vec<u8>,
 }
 
-/// The sealing key that a store was made with, and what is sealed with it for the store itself.
-#[derive(Clone, Debug)]
-pub(super) struct Keyring {
-    /// The id of the sealing key.
-    pub(super) key_id: String,
-    /// The key of the audit log, sealed.
-    pub(super) audit_key: Vec<u8>,
-}
-
 /// A database.
 #[async_trait]
 pub(super) trait Database: Send + Sync {
-    /// The salt, which is the offered one if there was none.
-    async fn salt(&self, offered: [u8; SALT_OCTETS]) -> Result<Vec<u8>, StoreError>;
-    /// The keyring, which is the offered one if there was none.
-    async fn keyring(&self, offered: Keyring) -> Result<Keyring, StoreError>;
+    /// The keyring, if there is one.
+    async fn keyring(&self) -> Result<Option<Keyring>, StoreError>;
+    /// Inserts a keyring, unless there is one.
+    async fn offer(&self, keyring: &Keyring) -> Result<(), StoreError>;
 
     /// Makes the changes of a batch and appends their events to the audit log in one transaction, or does neither.
     async fn commit(&self, batch: Batch) -> Result<Vec<Answer>, StoreError>;

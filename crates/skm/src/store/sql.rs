@@ -8,9 +8,9 @@ use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Transaction, Ty
 use super::StoreError;
 use super::batch::{Answer, Batch, seconds};
 use super::connections::Connections;
-use super::rows::{Database, Delegate, Keyring, RowKey, SealedRow, Version};
+use super::keyring::Keyring;
+use super::rows::{Database, Delegate, RowKey, SealedRow, Version};
 use crate::audit::{Entry, Head};
-use crate::seal::SALT_OCTETS;
 
 /// An entry of the audit log, in the order of its columns.
 type EntryColumns = (i64, i64, String, String, String, Option<i64>, String, String, Vec<u8>);
@@ -183,22 +183,21 @@ where
     String: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
     Vec<u8>: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
 {
-    async fn salt(&self, offered: [u8; SALT_OCTETS]) -> Result<Vec<u8>, StoreError> {
-        let insert = query("INSERT INTO salts (id, salt) VALUES (1, $1) ON CONFLICT DO NOTHING").bind(offered.to_vec());
-        self.writer.ask(|writer| Box::pin(insert.execute(writer))).await?;
-        let select = query_as("SELECT salt FROM salts");
-        let (salt,) = self.writer.ask(|writer| Box::pin(select.fetch_one(writer))).await?;
-        Ok(salt)
+    async fn keyring(&self) -> Result<Option<Keyring>, StoreError> {
+        let select = query_as("SELECT key_id, data_key, salt, audit_key FROM keyring");
+        let row = self.writer.ask(|writer| Box::pin(select.fetch_optional(writer))).await?;
+        Ok(row.map(|(key_id, data_key, salt, audit_key)| Keyring { key_id, data_key, salt, audit_key }))
     }
 
-    async fn keyring(&self, offered: Keyring) -> Result<Keyring, StoreError> {
-        let insert = query("INSERT INTO keyring (id, key_id, audit_key) VALUES (1, $1, $2) ON CONFLICT DO NOTHING")
-            .bind(offered.key_id)
-            .bind(offered.audit_key);
-        self.writer.ask(|writer| Box::pin(insert.execute(writer))).await?;
-        let select = query_as("SELECT key_id, audit_key FROM keyring");
-        let (key_id, audit_key) = self.writer.ask(|writer| Box::pin(select.fetch_one(writer))).await?;
-        Ok(Keyring { key_id, audit_key })
+    async fn offer(&self, keyring: &Keyring) -> Result<(), StoreError> {
+        let insert = query(
+            "INSERT INTO keyring (id, key_id, data_key, salt, audit_key) VALUES (1, $1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(keyring.key_id.clone())
+        .bind(keyring.data_key.clone())
+        .bind(keyring.salt.clone())
+        .bind(keyring.audit_key.clone());
+        self.writer.ask(|writer| Box::pin(insert.execute(writer))).await.map(drop)
     }
 
     async fn commit(&self, mut batch: Batch) -> Result<Vec<Answer>, StoreError> {

@@ -1,9 +1,9 @@
--- The salt of a passphrase.
-CREATE TABLE salts (id INTEGER PRIMARY KEY CHECK (id = 1), salt BLOB NOT NULL) STRICT;
-
+-- The id of the data key, that key wrapped, the salt of a passphrase, and the key of the audit log sealed.
 CREATE TABLE keyring (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     key_id TEXT NOT NULL,
+    data_key BLOB NOT NULL,
+    salt BLOB NOT NULL,
     audit_key BLOB NOT NULL
 ) STRICT;
 

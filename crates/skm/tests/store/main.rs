@@ -33,6 +33,7 @@ macro_rules! on_both {
 
 mod audit;
 mod crash;
+mod keyring;
 mod outage;
 #[path = "../support/postgres.rs"]
 mod postgres;

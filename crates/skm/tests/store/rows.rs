@@ -5,7 +5,6 @@ use std::sync::Arc;
 use mikey_sakke::km::record::Record;
 use mikey_sakke::km::{Payload, Subject};
 use mikey_sakke::kms::Validity;
-use skm::seal::Secret;
 use skm::store::{Change, Condition, Delegate, StoreError, Version};
 
 use crate::site::Site;
@@ -15,8 +14,6 @@ const CANARY: &str = "key material of a record";
 
 on_both! {
     records_survive_a_restart,
-    another_key_is_refused_at_the_door,
-    a_passphrase_opens_what_it_sealed,
     a_row_opens_in_its_place_alone,
     an_old_value_does_not_open_under_a_new_version,
     a_condition_holds_or_nothing_happens,
@@ -45,24 +42,6 @@ async fn records_survive_a_restart(site: Site) {
     assert_eq!(store.record(&service, &client).await.unwrap().unwrap().1, other);
     assert_eq!(store.record(&service, &Subject::Service).await.unwrap(), None);
     assert_eq!(store.record(&name("urn:example:other"), &alice()).await.unwrap(), None);
-}
-
-async fn another_key_is_refused_at_the_door(site: Site) {
-    drop(site.open().await);
-    let other = Secret::from_key(&"0".repeat(64)).unwrap();
-    assert!(matches!(site.open_with(other, "skms-1").await, Err(StoreError::WrongKey)));
-}
-
-async fn a_passphrase_opens_what_it_sealed(site: Site) {
-    let secret = |text| Secret::from_passphrase(text).unwrap();
-    let service = name("urn:example:fleet");
-    let store = site.open_with(secret("correct horse battery"), "skms-1").await.unwrap();
-    store.put_record(&service, &alice(), &record(CANARY), Condition::Any, &event("alice")).await.unwrap();
-    drop(store);
-    let store = site.open_with(secret("correct horse battery\n"), "skms-1").await.unwrap();
-    assert_eq!(store.record(&service, &alice()).await.unwrap().unwrap().1, record(CANARY));
-    let other = site.open_with(secret("correct horse batterz"), "skms-1").await;
-    assert!(matches!(other, Err(StoreError::WrongKey)));
 }
 
 async fn a_row_opens_in_its_place_alone(site: Site) {

@@ -12,7 +12,7 @@ use mikey_sakke::secret::Secret;
 use skm::client::blocking::Client;
 use skm::client::{Certificate, FileToken, Settings};
 use skm::group::{Folder, Group, GroupError, Outcome, State, distribute};
-use skm::seal::{KeySource, SALT_OCTETS};
+use skm::seal::SealKey;
 
 use crate::asking::{await_next_second, is_of_caller, read};
 use crate::fault::Fault;
@@ -75,7 +75,7 @@ pub(crate) fn run(Command::Distribute(arguments): &Command, out: &mut dyn Write)
     let Distribute { manager, group, .. } = arguments;
     let members = read_members(&arguments.members).map_err(Fault::Usage)?;
     let group = Group { manager: manager.clone(), uri: group.clone(), purpose: Purpose::new(arguments.purpose)? };
-    let seal_key = KeySource::File(arguments.seal_key.clone()).read()?.into_key(&[0; SALT_OCTETS])?;
+    let seal_key = SealKey::read(&arguments.seal_key)?;
     let client = client(arguments)?;
     let mut state = State::open(&arguments.state, seal_key, group)?;
     let mut messages = folder(&arguments.out, &state)?;
