@@ -46,6 +46,8 @@ pub enum Action {
     DeleteRecord,
     /// A change of the security domain.
     Domain,
+    /// The master secrets of the domain to be handed out.
+    ExportDomain,
     /// A change of who may do what.
     Policy,
     /// A principal to have the keys of another user.
@@ -79,6 +81,7 @@ impl Action {
             Self::Provision => "provision",
             Self::DeleteRecord => "delete-record",
             Self::Domain => "domain",
+            Self::ExportDomain => "export-domain",
             Self::Policy => "policy",
             Self::Delegate => "delegate",
             Self::RemoveDelegate => "remove-delegate",

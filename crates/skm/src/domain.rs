@@ -86,12 +86,16 @@ impl SecurityDomain {
 
     /// The certificate for a key period, with its issuing side; none if there is none, or it is revoked.
     pub fn at(&self, period: u64) -> Option<(&DomainCertificate, &Arc<Kms>)> {
-        let mut certificates = self.document.certificates().iter().zip(&self.issuing);
-        certificates.find(|(certificate, _)| {
+        self.certificates().find(|(certificate, _)| {
             let periods = certificate.periods();
             let is_for = periods.from <= period && periods.to.is_none_or(|to| period <= to);
             is_for && !certificate.certificate().is_revoked()
         })
+    }
+
+    /// All certificates, each with its issuing side.
+    pub fn certificates(&self) -> impl Iterator<Item = (&DomainCertificate, &Arc<Kms>)> {
+        self.document.certificates().iter().zip(&self.issuing)
     }
 
     /// How UIDs and key periods are formed.

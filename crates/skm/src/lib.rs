@@ -10,6 +10,8 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod domain;
+#[cfg(feature = "server")]
+pub mod escrow;
 pub mod group;
 mod interface;
 #[cfg(feature = "server")]

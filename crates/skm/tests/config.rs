@@ -68,7 +68,7 @@ fn what_is_not_set_has_its_default() {
     assert_eq!(config.limits.issues_per_period, 64);
     assert_eq!(config.listen.km_uu.unwrap().port(), 0);
     assert_eq!(config.seal.source(), Some(KeySource::File("seal.key".into())));
-    assert!(!config.escrow.allow);
+    assert!(!config.escrow.allow && config.escrow.recipients.is_empty());
     assert!(config.policy.is_empty());
 }
 
@@ -140,6 +140,7 @@ fn an_error_names_key_and_line() {
         (format!("{GOOD}[[policy]]\nsan = \"a\"\nclient_id = \"a\"\nroles = [\"sgm\"]\n"), 23, "needs a uri"),
         (format!("{GOOD}{ROW}{ROW}"), 23, "two rows"),
         (format!("{GOOD}[limits]\nissue_threads = 0\n"), 24, "limits.issue_threads"),
+        (format!("{GOOD}[escrow]\nrecipients = [\"a.pem\"]\n"), 24, "escrow.recipients"),
         (format!("{GOOD}[domain]\n"), 23, "duplicate"),
         (format!("{GOOD}key_file = \"again\"\n"), 23, "duplicate"),
         (format!("{GOOD}what\n"), 23, ""),

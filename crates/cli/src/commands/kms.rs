@@ -8,6 +8,8 @@ use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
 use mikey_sakke::kms::Kms;
 use mikey_sakke_files::{self as files, Access, Moment};
 
+use super::join::{self, Join};
+
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Makes the master secrets of a new security domain
@@ -16,6 +18,8 @@ pub(crate) enum Command {
     Certificate(Certificate),
     /// Issues the keys of a user for a key period
     Issue(Issue),
+    /// Puts the two shares together in which `skms domain export` hands out master secrets
+    Join(Join),
 }
 
 #[derive(clap::Args)]
@@ -86,6 +90,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Init(arguments) => init(arguments)?,
         Command::Certificate(arguments) => certificate(arguments)?,
         Command::Issue(arguments) => issue(arguments)?,
+        Command::Join(arguments) => join::run(arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }

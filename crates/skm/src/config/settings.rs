@@ -269,6 +269,8 @@ section! {
     Escrow {
         /// Whether delegates are permitted: no.
         allow: bool = false,
+        /// Files with the public keys of the two recipients of exported master secrets: without them there is no export.
+        recipients: Vec<PathBuf> = Vec::new(),
     }
 }
 
@@ -352,6 +354,11 @@ impl Config {
                 "a row with the role sgm needs a uri",
             ),
             (time.window_seconds == 0, "time.window_seconds", "must not be 0"),
+            (
+                !matches!(self.escrow.recipients.len(), 0 | 2),
+                "escrow.recipients",
+                "must be two files, each with the public key of one recipient",
+            ),
             (self.seal.source().is_none(), "seal", "needs one of key_file, key_env and passphrase_file"),
         ];
         rules.into_iter().find(|(is_wrong, ..)| *is_wrong).map(|(_, key, what)| (key, what)).or(none)

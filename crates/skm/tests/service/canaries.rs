@@ -1,4 +1,5 @@
-//! Secrets that a server was given turn up nowhere but in the answers to those who may have them.
+//! Secrets that a server was given turn up nowhere but in the answers to those who may have them, whatever its operator
+//! asks for.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -18,9 +19,23 @@ use crate::support::with;
 const RECORD: &str = "canary: 5d1f8e0a, the key material of a record";
 const RECORD_PATH: &str = "/seal-km/v1/services/urn:example:fleet/key-records";
 
+/// What an operator can ask for.
+const VERBS: [&str; 8] = [
+    "config check",
+    "migrate",
+    "domain show",
+    "domain export --reason test --out OUT",
+    "block sip:eve@example.org",
+    "delegate list",
+    "audit list --json",
+    "audit verify",
+];
+
 #[tokio::test]
-async fn no_secret_is_in_database_logs_metrics_or_refusals() {
-    let site = Site::new();
+async fn no_secret_is_in_database_logs_metrics_refusals_or_what_verbs_print() {
+    let site = Site::new().set("escrow", "recipients", r#"["DIR/1.pem", "DIR/2.pem"]"#);
+    site.write("1.pem", include_str!("../support/recipients/1.pem"));
+    site.write("2.pem", include_str!("../support/recipients/2.pem"));
     site.write("skms.toml", site.config_text());
     let kms_uri = Uri::parse("kms.example.org").unwrap();
     let kms = Kms::generate(kms_uri, UidFormat::hashed(2_592_000, 0).unwrap(), &mut SysRng).unwrap();
@@ -68,6 +83,16 @@ async fn no_secret_is_in_database_logs_metrics_or_refusals() {
     let (_, log) = server.wait();
     places.insert("skms.db at the end".into(), std::fs::read(site.path("skms.db")).unwrap());
     let texts = [("log", log), ("metrics", metrics), ("import", said + &complained)];
+    for verb in VERBS {
+        let out = site.path("out").to_str().unwrap().to_owned();
+        let arguments: Vec<_> = verb.split(' ').map(|word| if word == "OUT" { &out } else { word }).collect();
+        let (status, said, complained) = run(&[&["--config", config.to_str().unwrap()], &arguments[..]].concat());
+        assert_eq!(status, Some(0), "{verb}: {complained}");
+        places.insert(format!("skms {verb}"), (said + &complained).into_bytes());
+    }
+    for name in ["out/share-1.json", "out/share-2.json"] {
+        places.insert(name.into(), std::fs::read(site.path(name)).unwrap());
+    }
     places.extend(texts.map(|(name, text)| (name.into(), text.into_bytes())));
     assert!(contains(&places["skms.db-wal"], SERVICE.as_bytes()));
 

@@ -5,6 +5,7 @@
 mod audit;
 mod config;
 mod domain;
+mod export;
 mod init;
 #[path = "../support/program.rs"]
 mod program;

@@ -10,6 +10,7 @@ use skm::tls::{ClientAuth, Tls};
 use skm::token::KeySet;
 use skm::trial::{is_trial_certificate, is_trial_issuer};
 
+use crate::export::recipients;
 use crate::fault::Fault;
 use crate::operator::read_config;
 
@@ -24,6 +25,7 @@ pub(crate) fn run(Command::Check: &Command, path: &Path, out: &mut dyn Write) ->
     let mut results = vec![seal(&config)];
     results.extend(tls(&config));
     results.push(issuer(&config));
+    results.push(recipients(&config).map(drop));
     let faults: Vec<_> = results.into_iter().filter_map(Result::err).collect();
     if let Some((last, others)) = faults.split_last() {
         for fault in others {

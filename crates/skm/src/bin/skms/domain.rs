@@ -12,6 +12,7 @@ use mikey_sakke_files::{Moment, read_kms};
 use skm::audit::Action;
 use skm::domain::{ImportError, SecurityDomain, import};
 
+use crate::export;
 use crate::fault::Fault;
 use crate::operator::Operator;
 
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Show,
     /// Takes the master secrets of a file of `mikey-sakke kms init`, into a domain that has none
     Import(Import),
+    /// Hands out master secrets in two shares, one for each of the two recipients of [escrow]
+    Export(export::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -34,6 +37,7 @@ pub(crate) fn run(command: &Command, config: &Path, out: &mut dyn Write) -> Resu
     match command {
         Command::Show => show(&operator, out),
         Command::Import(arguments) => take(&operator, &arguments.file, out),
+        Command::Export(arguments) => export::run(&operator, arguments, config, out),
     }
 }
 

@@ -7,6 +7,7 @@ mod block;
 mod config;
 mod delegate;
 mod domain;
+mod export;
 #[path = "../common/fault.rs"]
 mod fault;
 mod group;
@@ -55,7 +56,7 @@ enum Command {
     Config(config::Command),
     /// Brings the schema of the store up to date
     Migrate,
-    /// Shows the security domain, or gives it its master secrets
+    /// Shows the security domain, gives it its master secrets, or hands them out
     #[command(subcommand)]
     Domain(domain::Command),
     /// Stores, shows and deletes records of key material
