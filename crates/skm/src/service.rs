@@ -129,7 +129,7 @@ impl Service {
         let Config { domain, auth, limits, .. } = config;
         let location = auth.location().ok_or(ServiceError::Config)?;
         let policy = config.rules().ok_or(ServiceError::Config)?;
-        let store = Store::open(&config.store.url, secret, domain.skms_uri.as_str()).await?;
+        let store = Store::open(&config.store.url, secret, domain.server()).await?;
         let loaded = SecurityDomain::load(&store, domain).await?;
         if loaded.is_none() {
             tracing::warn!("the domain has no master secrets: there are no identity keys");

@@ -98,6 +98,11 @@ pub struct Domain {
 }
 
 impl Domain {
+    /// What tells this server from others with the same store, in the audit log: `skms_id`, or `skms_uri`.
+    pub fn server(&self) -> &str {
+        self.skms_id.as_ref().map_or(self.skms_uri.as_str(), Identifier::as_str)
+    }
+
     /// How UIDs and key periods are formed.
     ///
     /// # Errors

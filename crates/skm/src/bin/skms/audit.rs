@@ -78,7 +78,7 @@ fn line(entry: &Entry) -> String {
 }
 
 fn verify(operator: &Operator, out: &mut dyn Write) -> Result<(), Fault> {
-    let server = &operator.config.domain.skms_uri;
+    let server = operator.config.domain.server();
     match operator.wait(operator.store.verify_audit()) {
         Ok(report) if report.entries == 0 => writeln!(out, "audit log of {server}: no entries yet")?,
         Ok(report) => {

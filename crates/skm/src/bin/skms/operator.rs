@@ -46,7 +46,7 @@ impl Operator {
             if migrate {
                 Store::migrate(url).await?;
             }
-            Store::open(url, secret, config.domain.skms_uri.as_str()).await
+            Store::open(url, secret, config.domain.server()).await
         });
         let store = opened.with_context(|| format!("store {}", shown(url)))?;
         Ok(Self { config, store, now: Timestamp::now()?, runtime })
