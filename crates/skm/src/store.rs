@@ -9,6 +9,7 @@ mod error;
 mod keyring;
 mod postgres;
 mod rows;
+mod schema;
 mod sql;
 mod sqlite;
 mod url;
@@ -36,7 +37,7 @@ use url::Backend;
 use writer::Writer;
 
 pub use error::StoreError;
-pub use rows::{Change, Condition, Delegate, Quota, Replay, Version};
+pub use rows::{Change, Condition, Delegate, Pulse, Quota, Replay, Version};
 pub use url::shown;
 
 /// The collection of records.
@@ -241,6 +242,17 @@ impl Store {
     /// [`StoreError`].
     pub async fn release(&self, key: &[u8; 32], event: &Event) -> Result<(), StoreError> {
         self.change(Write::Release { key: *key }, event).await.map(|_: bool| ())
+    }
+
+    /// Whether anything changed that servers keep in memory, and what time it is to the database.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::WrongKey`] if the store was sealed with another key since it was opened, or another
+    /// [`StoreError`].
+    pub async fn pulse(&self) -> Result<Pulse, StoreError> {
+        let (key_id, pulse) = self.database.pulse().await?;
+        if key_id == self.key.id() { Ok(pulse) } else { Err(StoreError::WrongKey) }
     }
 
     /// Forgets the requests that are stale by now.

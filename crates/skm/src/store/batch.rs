@@ -10,8 +10,8 @@ use std::mem::take;
 
 use mikey_sakke::time::Timestamp;
 
-use super::StoreError;
 use super::rows::{Change, Condition, Replay, RowKey, SealedRow};
+use super::{RECORDS, StoreError};
 use crate::audit::{Chain, Entry, Event, Head};
 
 /// A change that is asked for.
@@ -130,6 +130,11 @@ impl<K: Ord, V> Table<K, V> {
         self.rows.insert(key, Row { value: Some(value), is_changed: false });
     }
 
+    /// The keys of the rows that are other than before.
+    fn changed(&self) -> impl Iterator<Item = &K> {
+        self.rows.iter().filter(|(_, row)| row.is_changed).map(|(key, _)| key)
+    }
+
     /// The rows to insert or replace.
     pub(super) fn put(&self) -> impl Iterator<Item = (&K, &V)> {
         self.rows.iter().filter(|(_, row)| row.is_changed).filter_map(|(key, row)| Some((key, row.value.as_ref()?)))
@@ -200,6 +205,12 @@ impl Batch {
     /// The name of the server whose audit log is continued.
     pub(super) fn server(&self) -> &str {
         self.chain.server()
+    }
+
+    /// Whether it changes what servers keep in memory.
+    pub(super) fn changes_what_is_kept(&self) -> bool {
+        let is_domain = self.sealed.changed().any(|key| key.collection != RECORDS);
+        is_domain || self.blocks.changed().next().is_some() || self.delegates.changed().next().is_some()
     }
 
     /// Applies the changes in their order to the rows that were loaded. False if there is nothing to save.

@@ -1,21 +1,20 @@
 //! A store in a database of PostgreSQL, for one server or several.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions, Connection, Postgres, SqlSafeStr, Transaction, query, query_as};
+use sqlx::{ConnectOptions, Connection, Postgres, Transaction, query, query_as};
 use tokio::time::timeout;
 
 use super::StoreError;
 use super::batch::{Batch, IssueKey};
 use super::connections::Connections;
 use super::error::too_late;
+use super::schema;
 use super::sql::{Dialect, Sql};
 
 /// Connections that read.
@@ -28,11 +27,11 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// whose client is gone, which others wait for.
 const SESSION: [(&str, &str); 2] = [("lock_timeout", "3000"), ("idle_in_transaction_session_timeout", "3000")];
 
-/// Opens the database at `postgres://USER@HOST/DATABASE`, whose schema is to be up to date.
+/// Opens the database at `postgres://USER@HOST/DATABASE`, whose schema is to be there.
 pub(super) async fn open(url: &str) -> Result<Sql<Postgres>, StoreError> {
     let options = options(url)?.options(SESSION);
     let writer = Connections::new(options.clone(), 1, Arc::new(|| Ok(())));
-    writer.ask(|connection| Box::pin(check_schema(connection))).await?;
+    schema::check(writer.ask(|connection| Box::pin(found_schema(connection))).await?)?;
     Ok(Sql { writer, readers: Connections::new(options, READERS, Arc::new(|| Ok(()))) })
 }
 
@@ -44,32 +43,17 @@ pub(super) async fn migrate(url: &str) -> Result<(), StoreError> {
     if encoding != "UTF8" {
         return Err(StoreError::Encoding);
     }
-    Migrator::with_migrations(migrations()).run(&mut connection).await?;
+    let found = found_schema(&mut connection).await?;
+    schema::migrator(found, include_str!("postgres.sql"))?.run(&mut connection).await?;
     Ok(connection.close().await?)
 }
 
-fn migrations() -> Vec<Migration> {
-    let schema = include_str!("postgres.sql").into_sql_str();
-    vec![Migration::new(1, Cow::Borrowed("schema"), MigrationType::Simple, schema, false)]
-}
-
-async fn check_schema(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let (exists,): (bool,) =
-        query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *connection).await?;
+async fn found_schema(connection: &mut PgConnection) -> Result<Option<schema::Columns>, sqlx::Error> {
+    let (exists,): (bool,) = query_as("SELECT to_regclass('schema') IS NOT NULL").fetch_one(&mut *connection).await?;
     if !exists {
-        return Err(StoreError::TooOld);
+        return Ok(None);
     }
-    let applied = connection.list_applied_migrations("_sqlx_migrations").await?;
-    let known = migrations();
-    let is_known =
-        |version, checksum: &[u8]| known.iter().any(|one| one.version == version && *one.checksum == *checksum);
-    if !applied.iter().all(|one| is_known(one.version, &one.checksum)) {
-        return Err(StoreError::TooNew);
-    }
-    if applied.len() < known.len() {
-        return Err(StoreError::TooOld);
-    }
-    Ok(())
+    query_as("SELECT version, oldest FROM schema").fetch_optional(connection).await
 }
 
 /// Over a network, only the database itself is to be reached.
@@ -93,6 +77,8 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
 
 #[async_trait]
 impl Dialect for Postgres {
+    const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+
     /// Batches of all servers come one after the other, whatever rows they change: a condition that holds when it is
     /// checked holds until the commit.
     async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Self>, StoreError> {

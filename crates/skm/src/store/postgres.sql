@@ -1,3 +1,20 @@
+-- The version of this schema, and that of the oldest program that works with it: one schema behind may go on while the
+-- servers of an installation are replaced one by one. A migration sets both.
+CREATE TABLE schema (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    version BIGINT NOT NULL,
+    oldest BIGINT NOT NULL
+);
+INSERT INTO schema (id, version, oldest) VALUES (1, 1, 1);
+
+-- Raised by whatever changes blocks, delegates or the domain, so that servers need not read those to see whether they are
+-- other than before.
+CREATE TABLE generation (id BIGINT PRIMARY KEY CHECK (id = 1), value BIGINT NOT NULL);
+INSERT INTO generation (id, value) VALUES (1, 0);
+
+-- The latest time that a server has seen, in seconds since 1970-01-01T00:00:00Z.
+CREATE TABLE clock (id BIGINT PRIMARY KEY CHECK (id = 1), latest BIGINT NOT NULL);
+
 -- The id of the data key, that key wrapped, the salt of a passphrase, and the key of the audit log sealed.
 CREATE TABLE keyring (
     id BIGINT PRIMARY KEY CHECK (id = 1),

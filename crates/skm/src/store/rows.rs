@@ -1,6 +1,7 @@
 //! The rows of a store, and what a database does with them.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mikey_sakke::identity::Uri;
@@ -130,6 +131,15 @@ pub struct Delegate {
     pub expires: Timestamp,
 }
 
+/// What a server asks for again and again, to see whether what it knows still stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pulse {
+    /// Raised by whatever changes blocks, delegates or the domain.
+    pub generation: i64,
+    /// The time since 1970-01-01T00:00:00Z by the clock of the database; none for a file, which has no clock of its own.
+    pub clock: Option<Duration>,
+}
+
 /// The key of a row with a sealed value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RowKey {
@@ -169,6 +179,9 @@ pub(super) trait Database: Send + Sync {
     async fn keyring(&self) -> Result<Option<Keyring>, StoreError>;
     /// Inserts a keyring, unless there is one.
     async fn offer(&self, keyring: &Keyring) -> Result<(), StoreError>;
+
+    /// The id of the sealing key in the keyring, and the pulse.
+    async fn pulse(&self) -> Result<(String, Pulse), StoreError>;
 
     /// Makes the changes of a batch and appends their events to the audit log in one transaction, or does neither.
     async fn commit(&self, batch: Batch) -> Result<Vec<Answer>, StoreError>;

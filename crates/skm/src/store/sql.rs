@@ -1,15 +1,17 @@
 //! A database that speaks SQL: what can be said in the same words to all of them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::time::Timestamp;
-use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Transaction, Type, query, query_as};
+use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Encode, Executor, IntoArguments, Transaction, Type, query, query_as};
 
 use super::StoreError;
 use super::batch::{Answer, Batch, seconds};
 use super::connections::Connections;
 use super::keyring::Keyring;
-use super::rows::{Database, Delegate, RowKey, SealedRow, Version};
+use super::rows::{Database, Delegate, Pulse, RowKey, SealedRow, Version};
 use crate::audit::{Entry, Head};
 
 /// An entry of the audit log, in the order of its columns.
@@ -18,6 +20,9 @@ type EntryColumns = (i64, i64, String, String, String, Option<i64>, String, Stri
 /// What a database says in words of its own: how a batch begins, and what of it takes one statement for many rows.
 #[async_trait]
 pub(super) trait Dialect: sqlx::Database {
+    /// An expression for the microseconds since 1970-01-01T00:00:00Z by the clock of the database, or NULL.
+    const CLOCK: &str;
+
     /// Begins a transaction that is the only one to change what batches change.
     async fn begin(connection: &mut Self::Connection) -> Result<Transaction<'_, Self>, StoreError>;
     /// Loads the replay keys and the counters of issues that a batch wants.
@@ -74,6 +79,9 @@ where
 
     async fn save(connection: &mut DB::Connection, batch: &Batch) -> Result<(), StoreError> {
         DB::save(connection, batch).await?;
+        if batch.changes_what_is_kept() {
+            query("UPDATE generation SET value = value + 1").execute(&mut *connection).await?;
+        }
         for key in batch.replays.deleted() {
             query("DELETE FROM replays WHERE key = $1").bind(key.to_vec()).execute(&mut *connection).await?;
         }
@@ -198,6 +206,17 @@ where
         .bind(keyring.salt.clone())
         .bind(keyring.audit_key.clone());
         self.writer.ask(|writer| Box::pin(insert.execute(writer))).await.map(drop)
+    }
+
+    async fn pulse(&self) -> Result<(String, Pulse), StoreError> {
+        let select = format!("SELECT key_id, value, {} FROM generation, keyring", DB::CLOCK);
+        let select = query_as(AssertSqlSafe(select));
+        let found: Option<(String, i64, Option<i64>)> =
+            self.readers.ask(|reader| Box::pin(select.fetch_optional(reader))).await?;
+        let (key_id, generation, clock) = found.ok_or(StoreError::Damaged("keyring"))?;
+        // A time before 1970 is as wrong as 1970.
+        let clock = clock.map(|microseconds| Duration::from_micros(microseconds.try_into().unwrap_or(0)));
+        Ok((key_id, Pulse { generation, clock }))
     }
 
     async fn commit(&self, mut batch: Batch) -> Result<Vec<Answer>, StoreError> {

@@ -1,6 +1,5 @@
 //! A store in a file.
 
-use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -9,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, QueryBuilder, SqlSafeStr, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, Transaction, query_as};
 
 use super::StoreError;
 use super::batch::Batch;
 use super::connections::{Check, Connections};
+use super::schema;
 use super::sql::{Dialect, Sql};
 
 /// Connections that read.
@@ -42,9 +41,8 @@ pub(super) async fn open(url: &str) -> Result<Sql<Sqlite>, StoreError> {
         .busy_timeout(BUSY);
     let opened = file(path).map_err(|error| StoreError::Io(path.into(), Arc::new(error)))?;
     let mut connection = options.connect().await?;
-    let schema = include_str!("sqlite.sql").into_sql_str();
-    let schema = Migration::new(1, Cow::Borrowed("schema"), MigrationType::Simple, schema, false);
-    Migrator::with_migrations(vec![schema]).run(&mut connection).await?;
+    let found = found_schema(&mut connection).await?;
+    schema::migrator(found, include_str!("sqlite.sql"))?.run(&mut connection).await?;
     connection.close().await?;
     // SQLite has one writer at a time.
     let check: Check = Arc::new({
@@ -54,6 +52,15 @@ pub(super) async fn open(url: &str) -> Result<Sql<Sqlite>, StoreError> {
     let writer = Connections::new(options.clone(), 1, check.clone());
     let readers = Connections::new(options.read_only(true), READERS, check);
     Ok(Sql { writer, readers })
+}
+
+async fn found_schema(connection: &mut SqliteConnection) -> Result<Option<schema::Columns>, sqlx::Error> {
+    let table = query_as("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'schema'");
+    let table: Option<(String,)> = table.fetch_optional(&mut *connection).await?;
+    if table.is_none() {
+        return Ok(None);
+    }
+    query_as("SELECT version, oldest FROM schema").fetch_optional(connection).await
 }
 
 /// What tells the file at a path from any other: its device and its number there.
@@ -77,6 +84,8 @@ fn path(url: &str) -> Option<&Path> {
 
 #[async_trait]
 impl Dialect for Sqlite {
+    const CLOCK: &str = "NULL";
+
     async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Self>, StoreError> {
         Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
     }

@@ -1,3 +1,20 @@
+-- The version of this schema, and that of the oldest program that works with it: one schema behind may go on while the
+-- servers of an installation are replaced one by one. A migration sets both.
+CREATE TABLE schema (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL,
+    oldest INTEGER NOT NULL
+) STRICT;
+INSERT INTO schema (id, version, oldest) VALUES (1, 1, 1);
+
+-- Raised by whatever changes blocks, delegates or the domain, so that servers need not read those to see whether they are
+-- other than before.
+CREATE TABLE generation (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL) STRICT;
+INSERT INTO generation (id, value) VALUES (1, 0);
+
+-- The latest time that a server has seen, in seconds since 1970-01-01T00:00:00Z.
+CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 1), latest INTEGER NOT NULL) STRICT;
+
 -- The id of the data key, that key wrapped, the salt of a passphrase, and the key of the audit log sealed.
 CREATE TABLE keyring (
     id INTEGER PRIMARY KEY CHECK (id = 1),

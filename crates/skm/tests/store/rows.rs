@@ -1,11 +1,15 @@
 //! Rows, sealed and not.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use getrandom::SysRng;
+use mikey_sakke::eccsi::Ksak;
 use mikey_sakke::km::record::Record;
 use mikey_sakke::km::{Payload, Subject};
 use mikey_sakke::kms::Validity;
-use skm::store::{Change, Condition, Delegate, StoreError, Version};
+use mikey_sakke::sakke::MasterSecret;
+use skm::store::{Change, Condition, Delegate, DomainKeys, Quota, StoreError, Version};
 
 use crate::site::Site;
 use crate::{NOW, alice, at, event, name, record, uri};
@@ -21,6 +25,7 @@ on_both! {
     delegates_and_blocks_are_exact,
     names_that_are_no_keys_of_rows_are_refused,
     nobody_else_writes_the_document_of_the_domain,
+    the_pulse_tells_what_servers_keep,
 }
 
 async fn records_survive_a_restart(site: Site) {
@@ -162,6 +167,56 @@ async fn nobody_else_writes_the_document_of_the_domain(site: Site) {
     assert_eq!(store.domain().await.unwrap(), Some((version, "{}".into())));
     site.tamper("UPDATE sealed_rows SET sealed = x'7b7d'").await;
     assert!(matches!(store.domain().await, Err(StoreError::Damaged("domain"))));
+}
+
+async fn the_pulse_tells_what_servers_keep(site: Site) {
+    let store = site.open().await;
+    let (service, alice, user) = (name("urn:example:fleet"), alice(), uri("sip:alice@example.org"));
+    let delegate = Delegate { principal: "dispatcher".into(), user: user.clone(), expires: at(NOW + 1) };
+    let (log, quota) = (event("log"), Some(Quota { user: &user, period: 5, limit: 1 }));
+    let keys =
+        DomainKeys { z: MasterSecret::generate(&mut SysRng).unwrap(), ksak: Ksak::generate(&mut SysRng).unwrap() };
+    let mut last = store.pulse().await.unwrap().generation;
+    let mut is_raised = async || {
+        let before = std::mem::replace(&mut last, store.pulse().await.unwrap().generation);
+        assert!(last >= before);
+        last > before
+    };
+    store.set_blocked(&user, true, &log).await.unwrap();
+    assert!(is_raised().await, "a block");
+    store.set_blocked(&user, true, &log).await.unwrap();
+    assert!(!is_raised().await, "no other block");
+    store.set_blocked(&user, false, &log).await.unwrap();
+    assert!(is_raised().await, "no block any more");
+    store.add_delegate(&delegate, &log).await.unwrap();
+    assert!(is_raised().await, "a delegate");
+    store.remove_delegate("dispatcher", &user, &log).await.unwrap();
+    assert!(is_raised().await, "no delegate any more");
+    store.add_domain_keys(&name("2026"), &keys, &log).await.unwrap();
+    assert!(is_raised().await, "master secrets");
+    store.put_domain("{}", Condition::Absent, &log).await.unwrap();
+    assert!(is_raised().await, "the domain");
+    store.put_domain("{}", Condition::Absent, &log).await.unwrap();
+    assert!(!is_raised().await, "a condition that does not hold");
+    store.put_record(&service, &alice, &record("a"), Condition::Any, &log).await.unwrap();
+    store.delete_record(&service, &alice, Condition::Any, &log).await.unwrap();
+    store.accept(&[1; 32], at(NOW + 11), quota, &log).await.unwrap();
+    store.release(&[1; 32], &log).await.unwrap();
+    store.log(&log).await.unwrap();
+    store.prune_replays(at(NOW + 12)).await.unwrap();
+    assert!(!is_raised().await, "what servers do not keep");
+}
+
+#[tokio::test]
+async fn the_pulse_has_the_clock_of_a_database_that_has_one() {
+    let file = Site::sqlite();
+    assert_eq!(file.open().await.pulse().await.unwrap().clock, None);
+    let Some(site) = Site::postgres().await else { return };
+    let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let clock = site.open().await.pulse().await.unwrap().clock.unwrap();
+    let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    // It is the same machine, and rounded to microseconds.
+    assert!(before.as_micros() <= clock.as_micros() && clock.as_micros() <= after.as_micros());
 }
 
 async fn names_that_are_no_keys_of_rows_are_refused(site: Site) {

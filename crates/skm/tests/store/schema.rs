@@ -12,6 +12,16 @@ use crate::postgres::Postgres;
 use crate::site::Site;
 use crate::{KEY, event, postgres};
 
+/// What a program says that brings a schema to its next version.
+const NEXT: &str =
+    "INSERT INTO _sqlx_migrations SELECT 2, 'next', installed_on, success, checksum, 0 FROM _sqlx_migrations";
+
+on_both! {
+    a_schema_that_the_program_is_too_old_for_is_refused,
+    a_newer_schema_for_this_program_as_well_is_used_and_left,
+    tables_of_something_else_are_left_alone,
+}
+
 #[tokio::test]
 async fn a_database_of_servers_is_not_changed_by_opening_it() {
     let Some(server) = spawn_blocking(postgres::shared).await.unwrap() else { return };
@@ -34,12 +44,9 @@ async fn a_database_of_servers_is_not_changed_by_opening_it() {
 async fn a_schema_of_another_version_is_refused() {
     let Some(site) = Site::postgres().await else { return };
     let schemas = [
-        ("DELETE FROM _sqlx_migrations", false),
-        (
-            "INSERT INTO _sqlx_migrations SELECT version + 1, 'next', now(), true, checksum, 0 FROM _sqlx_migrations",
-            true,
-        ),
-        ("UPDATE _sqlx_migrations SET checksum = x'00'", true),
+        ("DELETE FROM schema", false),
+        ("UPDATE schema SET version = 0, oldest = 0", false),
+        ("UPDATE schema SET version = 2, oldest = 2", true),
     ];
     for (statements, is_new) in schemas {
         let site = site.another().await;
@@ -52,14 +59,31 @@ async fn a_schema_of_another_version_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_file_of_a_newer_program_is_refused() {
-    let site = Site::sqlite();
+async fn a_schema_that_the_program_is_too_old_for_is_refused(site: Site) {
     drop(site.open().await);
-    site.tamper("INSERT INTO _sqlx_migrations SELECT 2, 'next', installed_on, 1, checksum, 0 FROM _sqlx_migrations")
-        .await;
+    site.tamper(NEXT).await;
+    site.tamper("UPDATE schema SET version = 2, oldest = 2").await;
     let refused = site.open_with(Secret::from_key(KEY).unwrap(), "skms-1").await;
     assert!(matches!(refused, Err(StoreError::TooNew)), "{refused:?}");
+    let migrated = Store::migrate(&site.url()).await;
+    assert!(matches!(migrated, Err(StoreError::TooNew)), "{migrated:?}");
+}
+
+async fn a_newer_schema_for_this_program_as_well_is_used_and_left(site: Site) {
+    site.open().await.log(&event("before")).await.unwrap();
+    site.tamper(NEXT).await;
+    site.tamper("UPDATE schema SET version = 2, oldest = 1; ALTER TABLE audit ADD COLUMN added INT").await;
+    Store::migrate(&site.url()).await.unwrap();
+    let store = site.open().await;
+    store.log(&event("after")).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap().entries, 2);
+    site.tamper("UPDATE audit SET added = 1").await;
+}
+
+async fn tables_of_something_else_are_left_alone(site: Site) {
+    drop(site.open().await);
+    site.tamper("DROP TABLE schema; UPDATE _sqlx_migrations SET checksum = x'00'").await;
+    assert!(matches!(Store::migrate(&site.url()).await, Err(StoreError::TooNew)));
 }
 
 #[tokio::test]
