@@ -11,6 +11,8 @@ mod file;
 #[cfg(feature = "server")]
 mod source;
 #[cfg(feature = "server")]
+mod token;
+#[cfg(feature = "server")]
 mod wrapping;
 
 use std::fmt;
@@ -27,6 +29,8 @@ pub use error::{Form, KeyError};
 pub(crate) use file::open_private;
 #[cfg(feature = "server")]
 pub use source::{KeySource, SALT_OCTETS, Secret};
+#[cfg(feature = "server")]
+pub use token::{TokenError, TokenSource};
 #[cfg(feature = "server")]
 pub use wrapping::{DataKey, KeyEncryptionKey};
 

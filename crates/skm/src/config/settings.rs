@@ -14,7 +14,7 @@ use super::read;
 use crate::interface::{IDENTITY_SERVICE_ID, NEXT_LEAD_SECONDS};
 use crate::limits::Rate;
 use crate::policy::{Policy, PolicySettings, Role, Row};
-use crate::seal::KeySource;
+use crate::seal::{KeySource, TokenSource};
 use crate::store::shown;
 use crate::tls::TlsSettings;
 use crate::token::{Location, TokenSettings};
@@ -206,17 +206,25 @@ pub struct Seal {
     pub key_env: Option<String>,
     /// A file with a passphrase.
     pub passphrase_file: Option<PathBuf>,
+    /// A credential of systemd.
+    pub credential: Option<String>,
+    /// A key in a token of PKCS #11.
+    pub pkcs11: Option<TokenSource>,
 }
 
 impl Seal {
     /// The source, unless there are none or several.
     pub fn source(&self) -> Option<KeySource> {
-        match (&self.key_file, &self.key_env, &self.passphrase_file) {
-            (Some(path), None, None) => Some(KeySource::File(path.clone())),
-            (None, Some(name), None) => Some(KeySource::Variable(name.clone())),
-            (None, None, Some(path)) => Some(KeySource::Passphrase(path.clone())),
-            _ => None,
-        }
+        let Self { key_file, key_env, passphrase_file, credential, pkcs11 } = self.clone();
+        let sources = [
+            key_file.map(KeySource::File),
+            key_env.map(KeySource::Variable),
+            passphrase_file.map(KeySource::Passphrase),
+            credential.map(KeySource::Credential),
+            pkcs11.map(KeySource::Token),
+        ];
+        let mut named = sources.into_iter().flatten();
+        named.next().filter(|_| named.next().is_none())
     }
 }
 
@@ -364,7 +372,16 @@ impl Config {
                 "escrow.recipients",
                 "must be two files, each with the public key of one recipient",
             ),
-            (self.seal.source().is_none(), "seal", "needs one of key_file, key_env and passphrase_file"),
+            (
+                self.seal.source().is_none(),
+                "seal",
+                "needs one of key_file, key_env, passphrase_file, credential and pkcs11",
+            ),
+            (
+                self.seal.pkcs11.as_ref().is_some_and(|token| !token.module.is_absolute()),
+                "seal.pkcs11",
+                "module must be an absolute path: no other library is to be found in its place",
+            ),
         ];
         rules.into_iter().find(|(is_wrong, ..)| *is_wrong).map(|(_, key, what)| (key, what)).or(none)
     }

@@ -36,6 +36,15 @@ pub enum KeyError {
     /// The random source failed.
     #[error(transparent)]
     Random(#[from] super::RandomError),
+    /// The name of a credential is none, or there is no directory with credentials.
+    #[error(
+        "there is no credential {0:?}: systemd passes one, as with LoadCredential={0}:PATH, under a plain file name"
+    )]
+    Credential(String),
+    /// The token with the key refuses, or is not there.
+    #[cfg(feature = "server")]
+    #[error(transparent)]
+    Token(#[from] super::TokenError),
     /// The data key was wrapped by another key, or was changed since.
     #[error("the data key was wrapped by another key")]
     Wrapped,
@@ -48,6 +57,8 @@ pub enum Form {
     Key,
     /// A passphrase.
     Passphrase,
+    /// The PIN of a token.
+    Pin,
 }
 
 impl Form {
@@ -56,6 +67,7 @@ impl Form {
         match self {
             Self::Key => (2 * KEY_OCTETS, 2 * KEY_OCTETS),
             Self::Passphrase => (12, 4096),
+            Self::Pin => (4, 255),
         }
     }
 }
@@ -66,6 +78,7 @@ impl fmt::Display for Form {
         match self {
             Self::Key => write!(f, "a key, {most} hexadecimal digits"),
             Self::Passphrase => write!(f, "a passphrase, one line of {least} to {most} octets in UTF-8"),
+            Self::Pin => write!(f, "a PIN, one line of {least} to {most} octets in UTF-8"),
         }
     }
 }

@@ -43,8 +43,22 @@ pub(super) fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     read(open_private(path)?, path)
 }
 
+/// The text of a credential. systemd may own it, and let the user of the service read it through an access control
+/// list, whose mask stands in the place of the rights of the group.
+#[cfg(feature = "server")]
+pub(super) fn read_credential(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+    let (file, owner, mode) = open(path)?;
+    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
+        return Err(KeyError::Owner(path.to_owned()));
+    }
+    if mode & 0o037 != 0 {
+        return Err(KeyError::Access(path.to_owned(), mode));
+    }
+    read(file, path)
+}
+
 /// The text of a file, as far as a key or a passphrase goes.
-pub(super) fn read(file: File, path: &Path) -> Result<Zeroizing<String>, KeyError> {
+fn read(file: File, path: &Path) -> Result<Zeroizing<String>, KeyError> {
     // Room from the start: a buffer that grows leaves copies behind.
     let mut text = Zeroizing::new(String::with_capacity(2 * FILE_OCTETS));
     let read = file.take(FILE_OCTETS as u64).read_to_string(&mut text);
@@ -65,7 +79,7 @@ pub(crate) fn open_private(path: &Path) -> Result<File, KeyError> {
 }
 
 /// Opens a regular file, with its owner and its mode.
-pub(super) fn open(path: &Path) -> Result<(File, u32, u32), KeyError> {
+fn open(path: &Path) -> Result<(File, u32, u32), KeyError> {
     let failed = |error| KeyError::Io(path.to_owned(), error);
     let found = std::fs::metadata(path).map_err(failed)?;
     // Opening a pipe would wait for its other end.

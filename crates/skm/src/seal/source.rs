@@ -1,13 +1,14 @@
 //! Where the key-encryption key comes from.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
 use super::error::{Form, KeyError};
-use super::file::{line, parse_key, read_private};
+use super::file::{line, parse_key, read_credential, read_private};
+use super::token::{TokenKey, TokenSource};
 use super::{KEY_OCTETS, KeyEncryptionKey, SealKey};
 
 /// The octets of the salt that goes with a passphrase. It is public.
@@ -26,9 +27,14 @@ pub enum KeySource {
     Variable(String),
     /// A file with a passphrase of 12 to 4096 octets, which nobody but its owner may read.
     Passphrase(PathBuf),
+    /// A credential that systemd passes to the service, with the key in hexadecimal: a file of this name in the
+    /// directory `CREDENTIALS_DIRECTORY`.
+    Credential(String),
+    /// A key in a token of PKCS #11.
+    Token(TokenSource),
 }
 
-/// What was read of a source: a key, or a passphrase that makes one with the salt of the store.
+/// What was read of a source: a key, a passphrase that makes one with the salt of the store, or what opens a token.
 #[derive(Clone)]
 pub struct Secret(Content);
 
@@ -36,6 +42,7 @@ pub struct Secret(Content);
 enum Content {
     Key(Zeroizing<[u8; KEY_OCTETS]>),
     Passphrase(Zeroizing<String>),
+    Token(TokenKey),
 }
 
 impl KeySource {
@@ -58,6 +65,17 @@ impl KeySource {
                 let text = read_private(path)?;
                 Secret::from_passphrase(&text).ok_or_else(|| KeyError::Content(path.clone(), Form::Passphrase))
             }
+            Self::Credential(name) => {
+                let path = credential(name).ok_or_else(|| KeyError::Credential(name.clone()))?;
+                let text = read_credential(&path)?;
+                Secret::from_key(&text).ok_or(KeyError::Content(path, Form::Key))
+            }
+            Self::Token(source) => {
+                let text = read_private(&source.pin_file)?;
+                let pin = secret_line(&text, Form::Pin);
+                let pin = pin.ok_or_else(|| KeyError::Content(source.pin_file.clone(), Form::Pin))?;
+                Ok(Secret(Content::Token(TokenKey { source: source.clone(), pin })))
+            }
         }
     }
 }
@@ -70,13 +88,11 @@ impl Secret {
 
     /// A passphrase on one line.
     pub fn from_passphrase(text: &str) -> Option<Self> {
-        let text = line(text);
-        let (least, most) = Form::Passphrase.octets();
-        let is_line = (least..=most).contains(&text.len()) && !text.contains(char::is_control);
-        is_line.then(|| Self(Content::Passphrase(Zeroizing::new(text.to_owned()))))
+        secret_line(text, Form::Passphrase).map(|text| Self(Content::Passphrase(text)))
     }
 
-    /// The key. From a passphrase it is derived through Argon2id, which takes 64 MiB and about half a second.
+    /// The key. From a passphrase it is derived through Argon2id, which takes 64 MiB and about half a second. A token
+    /// is not asked before the key is used.
     ///
     /// # Errors
     ///
@@ -84,6 +100,7 @@ impl Secret {
     pub fn open(&self, salt: &[u8; SALT_OCTETS]) -> Result<Box<dyn KeyEncryptionKey>, KeyError> {
         let passphrase = match &self.0 {
             Content::Key(key) => return Ok(Box::new(SealKey::new(key))),
+            Content::Token(key) => return Ok(Box::new(key.clone())),
             Content::Passphrase(passphrase) => passphrase,
         };
         let (memory, passes, lanes) = ARGON2;
@@ -100,6 +117,21 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
     }
+}
+
+/// A text of this form on one line.
+fn secret_line(text: &str, form: Form) -> Option<Zeroizing<String>> {
+    let text = line(text);
+    let (least, most) = form.octets();
+    let is_line = (least..=most).contains(&text.len()) && !text.contains(char::is_control);
+    is_line.then(|| Zeroizing::new(text.to_owned()))
+}
+
+/// The path of a credential, unless it has no name for one or there is no directory with credentials.
+fn credential(name: &str) -> Option<PathBuf> {
+    let is_name = !matches!(name, "" | "." | "..") && !name.contains(['/', '\0']);
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| Path::new(path).is_absolute())?;
+    is_name.then(|| Path::new(&directory).join(name))
 }
 
 /// Reads a variable and unsets it, so that processes started later do not inherit it.

@@ -7,7 +7,7 @@
 use zeroize::Zeroizing;
 
 use super::error::KeyError;
-use super::{KEY_OCTETS, OpenError, Place, SealKey};
+use super::{KEY_OCTETS, OpenError, Place, SealKey, random};
 
 /// Where a wrapped data key stands, for a key that seals.
 const PLACE: Place<'static> = Place { table: "keyring", row: &[], column: "data_key", version: 0 };
@@ -26,6 +26,18 @@ pub trait KeyEncryptionKey: Send + Sync {
     ///
     /// [`KeyError`].
     fn wrap(&self, key: &DataKey) -> Result<Vec<u8>, KeyError>;
+
+    /// Makes a data key at random, and wraps it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`], also if it cannot be unwrapped again: a token may permit one and not the other.
+    fn new_data_key(&self) -> Result<(DataKey, Vec<u8>), KeyError> {
+        let key = Zeroizing::new(random()?);
+        let wrapped = self.wrap(&key)?;
+        let is_same = SealKey::new(&*self.unwrap(&wrapped)?).id() == SealKey::new(&key).id();
+        is_same.then_some((key, wrapped)).ok_or(KeyError::Wrapped)
+    }
 
     /// Unwraps a data key.
     ///

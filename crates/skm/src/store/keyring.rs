@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::StoreError;
 use super::rows::Database;
-use crate::seal::{DataKey, KEY_OCTETS, KeyError, Place, SALT_OCTETS, SealKey, Secret, random};
+use crate::seal::{KEY_OCTETS, KeyError, Place, SALT_OCTETS, SealKey, Secret, random};
 
 /// The keys of a store as they stand in its database.
 #[derive(Clone, Debug)]
@@ -44,17 +44,10 @@ impl Keyring {
     /// A keyring with a new data key.
     fn make(secret: &Secret, audit_key: &[u8; KEY_OCTETS]) -> Result<Self, StoreError> {
         let salt: [u8; SALT_OCTETS] = random()?;
-        let data_key: DataKey = Zeroizing::new(random()?);
-        let wrapping = secret.open(&salt)?;
-        let wrapped = wrapping.wrap(&data_key)?;
-        // Before anything depends on it: a device may be permitted to wrap, and not to unwrap.
-        let key_id = SealKey::new(&*wrapping.unwrap(&wrapped)?).id();
-        let key = SealKey::new(&data_key);
-        if key.id() != key_id {
-            return Err(KeyError::Wrapped.into());
-        }
-        let sealed = key.seal(place(&[&key_id]), audit_key)?;
-        Ok(Self { key_id, data_key: wrapped, salt: salt.to_vec(), audit_key: sealed })
+        let (data_key, wrapped) = secret.open(&salt)?.new_data_key()?;
+        let data = SealKey::new(&data_key);
+        let sealed = data.seal(place(&[&data.id()]), audit_key)?;
+        Ok(Self { key_id: data.id(), data_key: wrapped, salt: salt.to_vec(), audit_key: sealed })
     }
 
     fn open(&self, secret: &Secret) -> Result<Keys, StoreError> {

@@ -14,5 +14,6 @@ mod program;
 mod sharing;
 #[path = "../support/site.rs"]
 mod site;
+mod softhsm;
 #[path = "../support/mod.rs"]
 mod support;

@@ -295,7 +295,7 @@ fn authority() -> (rcgen::Certificate, rcgen::Issuer<'static, KeyPair>) {
     (params.self_signed(&key).unwrap(), rcgen::Issuer::new(params, key))
 }
 
-fn set_owner_only(path: &std::path::Path) {
+pub(crate) fn set_owner_only(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

@@ -106,3 +106,43 @@ impl super::Run {
         assert!(self.err.contains("Usage: skms"), "{}", self.err);
     }
 }
+
+#[test]
+fn a_credential_of_systemd_is_the_key() {
+    let trial = Trial::new();
+    let (old, name) = (trial.path("seal.key"), "key.txt");
+    trial.configure(&format!("key_file = {old:?}"), &format!("credential = {name:?}"));
+    let directory = trial.path("credentials");
+    fs::create_dir(&directory).unwrap();
+    let file = directory.join(name);
+    fs::copy(&old, &file).unwrap();
+    let check = |place: Option<&std::path::Path>| {
+        let mut command = trial.command(&["config", "check"]);
+        command.env_remove("CREDENTIALS_DIRECTORY");
+        place.map(|place| command.env("CREDENTIALS_DIRECTORY", place));
+        run(command, "")
+    };
+    // With an access control list, its mask is what the group seems to have.
+    for (mode, is_good) in [(0o400, true), (0o440, true), (0o600, true), (0o444, false), (0o460, false)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        match is_good {
+            true => assert!(check(Some(&directory)).done().contains("in order")),
+            false => check(Some(&directory)).fails(2, &["[seal]", "key.txt: open to others"]),
+        }
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    for place in [None, Some("credentials".as_ref()), Some("".as_ref())] {
+        check(place).fails(2, &["[seal]", "there is no credential \"key.txt\"", "LoadCredential=key.txt:"]);
+    }
+    fs::write(&file, "not a key").unwrap();
+    check(Some(&directory)).fails(2, &["[seal]", "key.txt: not a key, 64 hexadecimal digits"]);
+    fs::remove_file(&file).unwrap();
+    check(Some(&directory)).fails(2, &["[seal]", "key.txt: No such file"]);
+    for other in ["", ".", "..", "../seal.key", "/etc/passwd"] {
+        let text = trial.text("skms.toml").replace(&format!("{name:?}"), &format!("{other:?}"));
+        let path = trial.write("other.toml", &text);
+        let mut command = skms(["config", "check", "--config", &path]);
+        command.env("CREDENTIALS_DIRECTORY", &directory);
+        run(command, "").fails(2, &["[seal]", "there is no credential"]);
+    }
+}

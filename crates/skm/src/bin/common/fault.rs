@@ -53,11 +53,18 @@ fn is_of_configuration(error: &anyhow::Error) -> bool {
 #[cfg(feature = "server")]
 fn is_of_server_configuration(error: &anyhow::Error) -> bool {
     use skm::domain::LoadError;
+    use skm::service::ServiceError;
     use skm::store::StoreError::{self, Io, Key, Url, WrongKey};
+    let is_of_store = |error: &StoreError| matches!(error, Url | Io(..) | Key(_) | WrongKey);
+    let is_of_service = |error: &ServiceError| match error {
+        ServiceError::Store(error) => is_of_store(error),
+        error => matches!(error, ServiceError::Domain(LoadError::Other(_))),
+    };
     error.is::<skm::config::ConfigError>()
         || error.is::<skm::token::KeySetError>()
         || error.is::<skm::tls::TlsError>()
-        || matches!(error.downcast_ref::<StoreError>(), Some(Url | Io(..) | Key(_) | WrongKey))
+        || error.downcast_ref().is_some_and(is_of_store)
+        || error.downcast_ref().is_some_and(is_of_service)
         || matches!(error.downcast_ref(), Some(LoadError::Other(_)))
 }
 

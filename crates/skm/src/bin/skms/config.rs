@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use skm::config::Config;
+use skm::seal::SALT_OCTETS;
 use skm::tls::{ClientAuth, Tls};
 use skm::token::KeySet;
 use skm::trial::{is_trial_certificate, is_trial_issuer};
@@ -41,7 +42,10 @@ pub(crate) fn run(Command::Check: &Command, path: &Path, out: &mut dyn Write) ->
 }
 
 fn seal(config: &Config) -> anyhow::Result<()> {
-    config.seal.source().context("no source")?.read().map(drop).context("[seal]")
+    let source = config.seal.source().context("no source")?;
+    // A data key that nobody uses shows whether the key does what it is for.
+    let works = || source.read()?.open(&[0; SALT_OCTETS])?.new_data_key().map(drop);
+    works().context("[seal]")
 }
 
 /// Every file that cannot be read; if all can, whether they are of use together.
