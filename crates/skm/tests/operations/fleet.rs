@@ -11,10 +11,10 @@ use mikey_sakke_files::write_kms;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::http::{Answer, Client, JSON};
+use crate::http::{Answer, Client, JSON, KM};
 use crate::postgres::{self, Postgres};
 use crate::program::{Run, run};
-use crate::site::{ALICE, IDENTITY_KEYS, PROVISIONER, Process, SERVICE, Site, claims};
+use crate::site::{ALICE, IDENTITY_KEYS, PROVISIONER, Process, SERVICE, Site, claims, km_request};
 use crate::support::with;
 
 /// The variable that gives a server its own name.
@@ -27,13 +27,13 @@ static KMS: LazyLock<Kms> = LazyLock::new(|| {
 });
 
 /// A database with the schema, and the configuration that its servers share.
-pub(crate) struct Fleet<'a> {
+pub(crate) struct Fleet {
     pub(crate) site: Site,
-    pub(crate) postgres: &'a Postgres,
+    pub(crate) postgres: &'static Postgres,
     pub(crate) database: String,
 }
 
-impl Fleet<'static> {
+impl Fleet {
     /// A database of the server that all tests share, unless there is none to be had.
     pub(crate) async fn new() -> Option<Self> {
         Self::of(Site::new()).await
@@ -41,20 +41,23 @@ impl Fleet<'static> {
 
     /// The same with a configuration.
     pub(crate) async fn of(site: Site) -> Option<Self> {
-        Some(Fleet::on(spawn_blocking(postgres::shared).await.unwrap()?, site))
+        Some(Self::on(spawn_blocking(postgres::shared).await.unwrap()?, site))
     }
-}
 
-impl<'a> Fleet<'a> {
-    /// A database of this server.
-    pub(crate) fn on(postgres: &'a Postgres, site: Site) -> Self {
+    /// A database of a server that no other test has, and that this one may stop.
+    pub(crate) async fn alone(site: Site) -> Option<Self> {
+        // It ends with the tests.
+        Some(Self::on(Box::leak(Box::new(spawn_blocking(Postgres::start).await.unwrap()?)), site))
+    }
+
+    fn on(postgres: &'static Postgres, site: Site) -> Self {
         let fleet = Self::unmigrated(postgres, site);
         fleet.skms(&["migrate"]).done();
         fleet
     }
 
     /// A database without schema.
-    pub(crate) fn unmigrated(postgres: &'a Postgres, site: Site) -> Self {
+    pub(crate) fn unmigrated(postgres: &'static Postgres, site: Site) -> Self {
         let database = postgres.database();
         let site = site.set("store", "url", &format!("{:?}", postgres.url(&database)));
         Self { site, postgres, database }
@@ -72,6 +75,20 @@ impl<'a> Fleet<'a> {
         run(command, "")
     }
 
+    /// The audit log of a server, whose chain has to be whole.
+    pub(crate) fn audit(&self, name: &str) -> Vec<Value> {
+        let verified = self.skms_as(name, &["audit", "verify"]).done();
+        let list = self.skms_as(name, &["audit", "list", "--json"]).done();
+        let entries: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(entries.is_empty() || verified.contains("each in its place"), "{verified}");
+        entries
+    }
+
+    /// Changes the database behind the servers' backs.
+    pub(crate) fn tamper(&self, statements: &str) {
+        self.postgres.execute(&self.database, statements);
+    }
+
     /// Gives the domain master secrets.
     pub(crate) fn found_domain(&self) {
         let path = self.site.path("master.json");
@@ -86,20 +103,14 @@ impl<'a> Fleet<'a> {
         Process::start(command)
     }
 
-    /// A client without certificate, on KM-UU.
-    pub(crate) fn ue(&self, server: &Process) -> Client {
-        Client::new(server.address("km_uu"), self.site.anonymous())
-    }
-
-    /// A server of the VAL, or of the operator, on KM-S, by the URI in its certificate.
-    pub(crate) fn client(&self, server: &Process, uri: &str) -> Client {
-        Client::new(server.address("km_s"), self.site.client(uri))
-    }
-
-    /// Whoever provisions records, on KM-S.
-    pub(crate) fn provisioner(&self, server: &Process) -> Provisioner {
+    /// Connections to a server, for those who ask and for those who provision.
+    pub(crate) fn link(&self, server: &Process) -> Link {
         let token = self.site.token(PROVISIONER.1, "seal:key-provisioning");
-        Provisioner { client: self.client(server, PROVISIONER.0), authorization: format!("Bearer {token}") }
+        Link {
+            ue: Client::new(server.address("km_uu"), self.site.anonymous()),
+            provisioner: Client::new(server.address("km_s"), self.site.client(PROVISIONER.0)),
+            authorization: format!("Bearer {token}"),
+        }
     }
 
     /// A token of a user's UE for the service, and for identity keys.
@@ -114,30 +125,36 @@ pub(crate) fn admin(server: &Process) -> Client {
     Client::plain(server.address("admin"))
 }
 
-/// Whoever provisions records, with a token.
-pub(crate) struct Provisioner {
-    client: Client,
+/// Connections to a server.
+pub(crate) struct Link {
+    /// A client without certificate, on KM-UU.
+    pub(crate) ue: Client,
+    provisioner: Client,
     authorization: String,
 }
 
-impl Provisioner {
-    fn path(client: &str) -> String {
-        format!("/seal-km/v1/services/{SERVICE}/key-records/client/{client}")
-    }
-
-    /// Stores the record of a VAL client of the service. It fails if the connection does.
+impl Link {
+    /// Stores the record of a VAL client of the service.
     pub(crate) async fn put(&self, client: &str, payload: &str) -> reqwest::Result<Answer> {
-        let record = json!({"UserUri": ALICE, "Payload": payload});
-        self.send("PUT", client, Some(&record)).await
+        let record = json!({"UserUri": ALICE, "Payload": payload}).to_string();
+        let path = format!("/seal-km/v1/services/{SERVICE}/key-records/client/{client}");
+        let request = self.provisioner.request("PUT", &path).header(JSON.0, JSON.1);
+        Answer::of(request.header("authorization", &self.authorization).body(record)).await
     }
 
-    async fn send(&self, method: &str, client: &str, body: Option<&Value>) -> reqwest::Result<Answer> {
-        let request = self.client.request(method, &Self::path(client));
-        let request = request.header("authorization", &self.authorization);
-        let request = match body {
-            Some(body) => request.header(JSON.0, JSON.1).body(body.to_string()),
-            None => request,
-        };
-        Answer::of(request).await
+    /// Sends a KM Request.
+    pub(crate) async fn ask(&self, token: &str, request: &Value) -> reqwest::Result<Answer> {
+        let post = self.ue.request("POST", KM).header(JSON.0, JSON.1).bearer_auth(token);
+        Answer::of(post.body(request.to_string())).await
     }
+}
+
+/// A KM Request of now for the record of a VAL client.
+pub(crate) fn client_request(client: &str) -> Value {
+    with(km_request(), "ClientID", json!(client))
+}
+
+/// A site whose servers take a request for new for ten minutes: that a test is slow is no reason to refuse one.
+pub(crate) fn patient() -> Site {
+    Site::new().set("time", "window_seconds", "600")
 }

@@ -4,16 +4,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod clients;
 mod fleet;
 #[path = "../support/http.rs"]
 mod http;
+mod killed;
+mod outage;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/program.rs"]
 mod program;
+mod restart;
 mod sharing;
 #[path = "../support/site.rs"]
 mod site;
 mod softhsm;
 #[path = "../support/mod.rs"]
 mod support;
+mod traffic;

@@ -101,6 +101,11 @@ impl Postgres {
         self.run("pg_dump", &[database])
     }
 
+    /// Runs statements in a database.
+    pub(crate) fn execute(&self, database: &str, statements: &str) {
+        self.run("psql", &["-q", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statements]);
+    }
+
     /// Stops the server as a crash would.
     pub(crate) fn stop(&self) {
         self.control(&["stop"]);

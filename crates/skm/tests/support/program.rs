@@ -32,6 +32,7 @@ impl Run {
     }
 }
 
+/// Runs a command to its end.
 pub(crate) fn run(mut command: Command, input: &str) -> Run {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -42,6 +43,7 @@ pub(crate) fn run(mut command: Command, input: &str) -> Run {
     Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// The program with these arguments.
 pub(crate) fn skms<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_skms"));
     command.args(arguments);
