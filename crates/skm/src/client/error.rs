@@ -57,7 +57,7 @@ pub enum NetworkError {
     /// The answer was not complete in time.
     #[error("no complete answer in time")]
     Timeout,
-    /// The connection failed after it was made.
+    /// The connection failed after it was made, each time that the request was made.
     #[error("the connection failed: {0}")]
     Interrupted(Cause),
 }

@@ -10,7 +10,7 @@ use mikey_sakke::time::Timestamp;
 
 use super::answer::{self, Fault};
 use super::transport::Answer;
-use super::{Client, ClientError};
+use super::{Client, ClientError, NetworkError};
 use crate::interface::{DOMAIN, KEY_RECORDS, KM_REQUEST};
 
 const TOO_MANY_REQUESTS: u16 = 429;
@@ -58,12 +58,12 @@ impl Client {
         loop {
             let request = self.new_request(service, subject).await?;
             let sent = self.local_time()?;
-            let answer = self.transport.post(KM_REQUEST, request.to_json(), MAX_RESPONSE_OCTETS).await?;
+            let answer = self.transport.post(KM_REQUEST, request.to_json(), MAX_RESPONSE_OCTETS).await;
             let received = self.local_time()?;
             if self.waits_to_retry(&mut attempts, &answer).await? {
                 continue;
             }
-            match answer::payload(&answer, &request, self.offset().apply(received), self.window) {
+            match answer::payload(&answer?, &request, self.offset().apply(received), self.window) {
                 Ok(payload) => return Ok(Accepted { request, payload }),
                 Err(Fault { server_time: Some(server_time), .. }) if may_correct => {
                     may_correct = false;
@@ -88,20 +88,26 @@ impl Client {
     async fn get(&self, path: &str, query: Option<&str>, limit: usize) -> Result<Answer, ClientError> {
         let mut attempts = 0;
         loop {
-            let answer = self.transport.get(path, query, limit).await?;
+            let answer = self.transport.get(path, query, limit).await;
             if !self.waits_to_retry(&mut attempts, &answer).await? {
-                return Ok(answer);
+                return answer;
             }
         }
     }
 
     /// Whether the request is to be made again, after having waited for that.
-    async fn waits_to_retry(&self, attempts: &mut u32, answer: &Answer) -> Result<bool, ClientError> {
-        if answer.status != TOO_MANY_REQUESTS && !(500..600).contains(&answer.status) {
-            return Ok(false);
-        }
+    async fn waits_to_retry(
+        &self,
+        attempts: &mut u32,
+        answer: &Result<Answer, ClientError>,
+    ) -> Result<bool, ClientError> {
+        let retry_after = match answer {
+            Ok(answer) if matches!(answer.status, TOO_MANY_REQUESTS | 500..600) => answer.retry_after,
+            Err(ClientError::Network(NetworkError::Interrupted(_))) => None,
+            _ => return Ok(false),
+        };
         *attempts += 1;
-        let Some(wait) = self.retry.wait(*attempts, answer.retry_after, self.environment.random()?) else {
+        let Some(wait) = self.retry.wait(*attempts, retry_after, self.environment.random()?) else {
             return Ok(false);
         };
         self.environment.sleep(wait).await;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-/// How often and after how long a request is made again that the server has no time for (429) or fails at (5xx).
+/// How often and after how long a request is made again that the server has no time for (429) or fails at (5xx), or
+/// whose connection fails, as that of a server that is killed does: another may answer in its place.
+///
+/// A connection that cannot be made, and an answer that does not come in time, are told at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// How often a request is made at most; 0 counts as 1.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mikey_sakke::km::{ErrorCode, Response, Subject};
-use skm::client::{AnswerError, Client, ClientError, Retry};
+use skm::client::{AnswerError, Client, ClientError, NetworkError, Retry};
 
 use crate::support::{
     ALICE, Authority, Host, NOW, Reply, SKMS, Seen, Server, alice, at, granted_at, in_turn, pair, service, settings,
@@ -62,6 +62,34 @@ async fn a_server_that_recovers_is_believed() {
     assert_eq!(client.record(&service(), &alice()).await.unwrap().expose(), "canary payload");
     assert_eq!(server.seen().len(), 3);
     assert!(host.slept().iter().sum::<Duration>() >= Duration::from_millis(1_500));
+}
+
+/// As that of a server that is killed.
+#[tokio::test]
+async fn a_connection_that_fails_is_made_again() {
+    let authority = Authority::new("authority");
+    for alpn in ["h2", "http/1.1"] {
+        let cut = |seen: &Seen| Reply { is_cut: true, ..granted(seen) };
+        let answers = in_turn(vec![Box::new(cut), Box::new(cut), Box::new(granted)]);
+        let server = Server::start(authority.server("127.0.0.1"), &[alpn], answers).await;
+        let host = Host::new(NOW);
+        let client = Client::with_environment(&settings(&authority, &server), token(), host.clone()).unwrap();
+        assert_eq!(client.record(&service(), &alice()).await.unwrap().expose(), "canary payload");
+        // The first may have been granted: none is a replay of it.
+        assert_eq!(
+            (server.times(), milliseconds(&host)),
+            (vec![NOW, NOW + 1, NOW + 2], vec![500, 500, 1_000]),
+            "{alpn}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_always_fails_is_told() {
+    let (server, client, _) = pair(|_| Reply { is_cut: true, ..Reply::default() }).await;
+    let error = client.record(&service(), &alice()).await.unwrap_err();
+    assert!(matches!(error, ClientError::Network(NetworkError::Interrupted(_))), "{error:?}");
+    assert_eq!(server.seen().len(), 4);
 }
 
 #[tokio::test]

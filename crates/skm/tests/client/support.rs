@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -143,6 +144,8 @@ pub(crate) struct Reply {
     pub(crate) delay: Duration,
     /// To send no Content-Length.
     pub(crate) hides_length: bool,
+    /// To end the connection instead, over HTTP/2 the stream.
+    pub(crate) is_cut: bool,
 }
 
 impl Reply {
@@ -216,7 +219,7 @@ async fn handle(
     request: hyper::Request<Incoming>,
     answer: Arc<Answer>,
     all: Arc<Mutex<Vec<Seen>>>,
-) -> Result<hyper::Response<Content>, Infallible> {
+) -> io::Result<hyper::Response<Content>> {
     let (head, body) = request.into_parts();
     let seen = Seen {
         method: head.method.to_string(),
@@ -229,6 +232,9 @@ async fn handle(
     all.lock().unwrap().push(seen.clone());
     let reply = answer(&seen);
     tokio::time::sleep(reply.delay).await;
+    if reply.is_cut {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
     let mut response = hyper::Response::builder().status(reply.status);
     for (name, value) in reply.headers {
         response = response.header(name, value);
