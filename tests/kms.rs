@@ -82,3 +82,19 @@ fn revocation_counts_at_once_and_for_good() {
     trusted.add(Arc::new(certificate)).unwrap();
     assert!(trusted.select(&kms, at(0)).is_none(), "an older copy brings it back");
 }
+
+#[test]
+fn a_revoked_certificate_makes_room_for_another() {
+    let mut trusted = TrustedCertificates::default();
+    let [old, new] = [certificate("kms.example.org"), certificate("kms.example.org").with_validity(from_to(50, 200))];
+    let kms = old.kms_uri().clone();
+    trusted.add(Arc::new(old.clone())).unwrap();
+    assert_eq!(trusted.add(Arc::new(new.clone())), Err(UsageError::CertificateOverlap));
+    trusted.add(Arc::new(old.clone().revoked())).unwrap();
+    trusted.add(Arc::new(new.clone())).unwrap();
+    // An older copy, which does not say so, changes nothing.
+    trusted.add(Arc::new(old.clone())).unwrap();
+    assert_eq!(trusted.select(&kms, at(60)).map(|found| found.kpak()), Some(new.kpak()));
+    assert_eq!(trusted.select(&kms, at(10)), None);
+    assert!(trusted.is_revoked(&old) && !trusted.is_revoked(&new));
+}

@@ -99,7 +99,7 @@ impl KmsCertificate {
     }
 
     /// Whether it is for the same KMS, with the same keys and UIDs, whatever its validity.
-    pub(super) fn has_the_keys_of(&self, other: &Self) -> bool {
+    pub fn has_the_keys_of(&self, other: &Self) -> bool {
         self.kms_uri == other.kms_uri
             && self.uid_format == other.uid_format
             && self.public_key == other.public_key

@@ -20,20 +20,24 @@ impl TrustedCertificates {
     ///
     /// # Errors
     ///
-    /// [`UsageError::CertificateOverlap`] if another certificate of the KMS is valid at some of the same time. Nothing is changed then.
+    /// [`UsageError::CertificateOverlap`] if another certificate of the KMS is valid at some of the same time, and neither
+    /// is revoked. Nothing is changed then.
     pub fn add(&mut self, certificate: Arc<KmsCertificate>) -> Result<(), UsageError> {
         let of_kms = self.0.entry(certificate.kms_uri().clone()).or_default();
         let same = of_kms.iter().position(|trusted| trusted.has_the_keys_of(&certificate));
-        let overlaps = |(index, trusted): (usize, &Arc<KmsCertificate>)| {
-            Some(index) != same && trusted.validity().overlaps(certificate.validity())
+        let certificate = match same.map(|index| &of_kms[index]) {
+            Some(trusted) if trusted.is_revoked() && !certificate.is_revoked() => {
+                Arc::new(KmsCertificate::clone(&certificate).revoked())
+            }
+            _ => certificate,
         };
-        if of_kms.iter().enumerate().any(overlaps) {
+        let overlaps = |(index, trusted): (usize, &Arc<KmsCertificate>)| {
+            Some(index) != same && !trusted.is_revoked() && trusted.validity().overlaps(certificate.validity())
+        };
+        if !certificate.is_revoked() && of_kms.iter().enumerate().any(overlaps) {
             return Err(UsageError::CertificateOverlap);
         }
         match same.map(|index| &mut of_kms[index]) {
-            Some(trusted) if trusted.is_revoked() && !certificate.is_revoked() => {
-                *trusted = Arc::new(KmsCertificate::clone(&certificate).revoked());
-            }
             Some(trusted) => *trusted = certificate,
             None => of_kms.push(certificate),
         }

@@ -1,14 +1,16 @@
 //! The security domain of a server: its certificates, and the master secrets behind them.
 //!
 //! The store keeps the document of the domain, and under the CertUri of each certificate the master secrets. Who manages
-//! groups and who is revoked is not kept with it, but added where the document is published ([`published`]): the one
-//! follows from the policy, the other from the blocks.
+//! groups, which other domains are accepted and who is revoked is not kept with it, but added where the document is
+//! published ([`published`]): it follows from the policy, the certificates of other domains and the blocks.
 //!
 //! [`published`]: SecurityDomain::published
 
+mod external;
 mod import;
 mod issuer;
 mod periods;
+mod rollover;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,14 +18,20 @@ use std::sync::Arc;
 use mikey_sakke::error::Error;
 use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::km::domain::{Domain, DomainCertificate, DomainError};
-use mikey_sakke::kms::Kms;
+use mikey_sakke::kms::{Kms, KmsCertificate};
+use sha2::{Digest as _, Sha256};
 
 use crate::config;
 use crate::store::{Store, StoreError, Version};
 
+pub use external::{
+    EXPIRY_WARNING, ExternalCertificate, ExternalError, Externals, Offer, OfferError, Taken, import_external,
+    remove_external,
+};
 pub use import::{ImportError, import};
 pub use issuer::{IssueError, Issuer, KeyOrder, Slot};
 pub use periods::{Asked, Lead, NotReleased, released};
+pub use rollover::{RolloverError, Start, roll_over};
 
 /// A stored domain that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -103,13 +111,29 @@ impl SecurityDomain {
         self.document.uid_format()
     }
 
-    /// The document to publish, with these groupManagers and revokedUsers.
-    pub fn published(&self, group_managers: BTreeSet<Uri>, revoked_users: BTreeSet<Uri>) -> Domain {
+    /// What is kept of the document: neither groupManagers nor acceptableKms nor revokedUsers.
+    pub const fn document(&self) -> &Domain {
+        &self.document
+    }
+
+    /// The document to publish, with these groupManagers, acceptableKms and revokedUsers.
+    pub fn published(
+        &self,
+        group_managers: BTreeSet<Uri>,
+        acceptable_kms: BTreeSet<Uri>,
+        revoked_users: BTreeSet<Uri>,
+    ) -> Domain {
         let mut document = self.document.clone();
-        document.group_managers = group_managers;
+        (document.group_managers, document.acceptable_kms) = (group_managers, acceptable_kms);
         document.revoked_users = revoked_users;
         document
     }
+}
+
+/// What tells the keys of a certificate from all others, for people to compare: SHA-256 of Z and KPAK, in hexadecimal.
+pub fn fingerprint(certificate: &KmsCertificate) -> String {
+    let hash = Sha256::new().chain_update(certificate.public_key().to_octets());
+    hex::encode(hash.chain_update(certificate.kpak().to_octets()).finalize())
 }
 
 fn check(document: &Domain, settings: &config::Domain) -> Result<(), LoadError> {

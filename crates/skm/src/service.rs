@@ -24,7 +24,7 @@ use mikey_sakke::km::{ANONYMOUS, Echo, ErrorCode, Failure, Identifier, Response,
 use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::domain::{Issuer, Lead, LoadError, SecurityDomain};
+use crate::domain::{Externals, Issuer, Lead, LoadError, SecurityDomain};
 use crate::limits::{Limiter, Rate};
 use crate::metrics::Metrics;
 use crate::policy::Policy;
@@ -302,7 +302,8 @@ impl Service {
         self.policy.may_read_domain(&session.token, session.channel(), blocked)?;
         let domain = self.domain().await?.ok_or(Failure::NoRecord)?;
         let revoked: BTreeSet<Uri> = self.store.blocked().await?.into_iter().collect();
-        Ok(domain.published(self.policy.group_managers(), revoked).to_json())
+        let acceptable = Externals::load(&self.store).await?.acceptable_kms();
+        Ok(domain.published(self.policy.group_managers(), acceptable, revoked).to_json())
     }
 
     /// The domain as it stands in the store, read again if it was changed there.

@@ -5,6 +5,7 @@
 
 mod batch;
 mod connections;
+mod domain;
 mod error;
 mod keyring;
 mod postgres;
@@ -18,11 +19,9 @@ mod writer;
 use std::fmt;
 use std::sync::Arc;
 
-use mikey_sakke::eccsi::Ksak;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::record::Record;
 use mikey_sakke::km::{Identifier, Subject};
-use mikey_sakke::sakke::MasterSecret;
 use mikey_sakke::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -36,31 +35,19 @@ use rows::{Database, RowKey, SealedRow};
 use url::Backend;
 use writer::Writer;
 
+pub use domain::{DomainChange, DomainKeys};
 pub use error::StoreError;
 pub use rows::{Change, Condition, Delegate, Pulse, Quota, Replay, Version};
 pub use url::shown;
 
 /// The collection of records.
 const RECORDS: &str = "records";
-/// The collection of master secrets.
-const DOMAIN_KEYS: &str = "domain_keys";
-/// The collection of the published document of the domain.
-const DOMAIN: &str = "domain";
 
 /// The only column of a row that is sealed.
 const SEALED: &str = "sealed";
 
 /// The entries of the audit log that are read at once.
 const PAGE: u32 = 1000;
-
-/// The master secrets of a security domain.
-#[derive(Clone, Debug)]
-pub struct DomainKeys {
-    /// The SAKKE master secret z.
-    pub z: MasterSecret,
-    /// KSAK.
-    pub ksak: Ksak,
-}
 
 /// What a server keeps.
 pub struct Store {
@@ -156,61 +143,6 @@ impl Store {
         event: &Event,
     ) -> Result<Change, StoreError> {
         self.change(Write::Delete { key: record_key(service, subject), condition }, event).await
-    }
-
-    /// The master secrets of this name.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn domain_keys(&self, name: &Identifier) -> Result<Option<DomainKeys>, StoreError> {
-        let Some((_, value)) = self.get(&RowKey::new(DOMAIN_KEYS, name.as_str())).await? else {
-            return Ok(None);
-        };
-        let damaged = || StoreError::Damaged(DOMAIN_KEYS);
-        let (z, ksak) = value.split_at_checked(rows::Z_OCTETS).ok_or_else(damaged)?;
-        let z = MasterSecret::from_octets(z).map_err(|_| damaged())?;
-        let ksak = Ksak::from_octets(ksak).map_err(|_| damaged())?;
-        Ok(Some(DomainKeys { z, ksak }))
-    }
-
-    /// Stores master secrets under a name that has none yet, otherwise [`Change::Conflict`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn add_domain_keys(
-        &self,
-        name: &Identifier,
-        keys: &DomainKeys,
-        event: &Event,
-    ) -> Result<Change, StoreError> {
-        let mut value = Zeroizing::new(Vec::with_capacity(256));
-        value.extend_from_slice(keys.z.to_octets().expose());
-        value.extend_from_slice(keys.ksak.to_octets().expose());
-        self.put(RowKey::new(DOMAIN_KEYS, name.as_str()), &value, Condition::Absent, event).await
-    }
-
-    /// The published document of the domain. It is sealed as well, so that nobody else names group managers.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn domain(&self) -> Result<Option<(Version, String)>, StoreError> {
-        let Some((version, value)) = self.get(&RowKey::new(DOMAIN, "")).await? else {
-            return Ok(None);
-        };
-        let document = String::from_utf8(value.to_vec()).map_err(|_| StoreError::Damaged(DOMAIN))?;
-        Ok(Some((version, document)))
-    }
-
-    /// Stores the document of the domain if the condition holds.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn put_domain(&self, json: &str, condition: Condition, event: &Event) -> Result<Change, StoreError> {
-        self.put(RowKey::new(DOMAIN, ""), json.as_bytes(), condition, event).await
     }
 
     /// Remembers a request that passed all checks before this one, and logs it: `key` is its
@@ -393,10 +325,20 @@ impl Store {
     }
 
     async fn put(&self, key: RowKey, value: &[u8], condition: Condition, event: &Event) -> Result<Change, StoreError> {
+        let (key, row, condition) = self.sealed(key, value, condition)?;
+        self.change(Write::Put { key, row, condition }, event).await
+    }
+
+    fn sealed(
+        &self,
+        key: RowKey,
+        value: &[u8],
+        condition: Condition,
+    ) -> Result<(RowKey, SealedRow, Condition), StoreError> {
         let version = Version::random()?;
         let row_key = key.columns();
         let sealed = self.key.seal(place(&key, &row_key, version), value)?;
-        self.change(Write::Put { key, row: SealedRow { version, sealed }, condition }, event).await
+        Ok((key, SealedRow { version, sealed }, condition))
     }
 
     async fn change<T: TryFrom<Answer>>(&self, write: Write, event: &Event) -> Result<T, StoreError> {

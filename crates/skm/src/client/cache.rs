@@ -11,7 +11,7 @@ use mikey_sakke::error::UsageError;
 use mikey_sakke::identity::{KeyPeriod, Uri};
 use mikey_sakke::imessage::{Acceptance, Initiator, Policy, Purpose, Responder};
 use mikey_sakke::km::domain::Domain;
-use mikey_sakke::kms::{KmsCertificate, UserKeys};
+use mikey_sakke::kms::UserKeys;
 use mikey_sakke::time::Timestamp;
 
 use super::ClientError;
@@ -168,7 +168,7 @@ impl KeyCache {
         let is_kept = |keys: &Arc<UserKeys>| {
             let certificate = certificate_of(&domain, keys.period());
             let accepted = self.settings.policy.overlap.unwrap_or_else(|| domain.uid_format().overlap());
-            certificate.is_some_and(|certificate| have_same_keys(certificate, keys.certificate()))
+            certificate.is_some_and(|certificate| certificate.has_the_keys_of(keys.certificate()))
                 && (keys.period() > plan.period() || domain.uid_format().accepts(keys.period(), now, accepted))
         };
         let keys: BTreeMap<_, _> = all.filter(is_kept).map(|keys| (keys.period(), keys)).collect();
@@ -220,12 +220,4 @@ impl Held {
     fn has_next(&self) -> bool {
         self.keys.keys().next_back().is_some_and(|last| *last > self.plan.period())
     }
-}
-
-/// Whether two certificates are for the same keys, whatever their validity.
-fn have_same_keys(one: &KmsCertificate, other: &KmsCertificate) -> bool {
-    one.kms_uri() == other.kms_uri()
-        && one.uid_format() == other.uid_format()
-        && one.public_key() == other.public_key()
-        && one.kpak() == other.kpak()
 }

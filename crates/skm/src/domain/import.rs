@@ -4,14 +4,14 @@ use mikey_sakke::error::UsageError;
 use mikey_sakke::km::Identifier;
 use mikey_sakke::km::domain::{Domain, DomainCertificate, Periods};
 use mikey_sakke::kms::{Kms, KmsCertificate};
-use sha2::{Digest as _, Sha256};
 
+use super::{Externals, fingerprint};
 use crate::audit::Event;
 use crate::config;
-use crate::store::{Change, Condition, DomainKeys, Store, StoreError};
+use crate::store::{DomainChange, DomainKeys, Store, StoreError};
 
-/// Octets of a hash that tell one certificate of a domain from the others.
-const NAME_OCTETS: usize = 8;
+/// Digits of a fingerprint that tell one certificate of a domain from the others.
+const NAME_DIGITS: usize = 16;
 
 /// Master secrets that are not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +34,30 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
-/// Takes master secrets into the store of a domain that has none, for all key periods. The audit log has two entries: of
-/// the secrets, under the CertUri of their certificate, and of the document.
+/// Takes master secrets into the store of a domain that has none, for all key periods.
 ///
 /// # Errors
 ///
-/// [`ImportError`]. After one of the store it can be repeated with the same master secrets.
+/// [`ImportError`].
 pub async fn import(store: &Store, settings: &config::Domain, kms: &Kms, event: &Event) -> Result<(), ImportError> {
+    check_kms(settings, kms)?;
+    if store.domain().await?.is_some() {
+        return Err(ImportError::Present);
+    }
+    let name = cert_uri(kms.certificate())?;
+    let certificate = DomainCertificate::new(kms.certificate(), Periods { from: 0, to: None }, Some(name.clone()))?;
+    let document = Domain::new(settings.skms_uri.clone(), vec![certificate])?;
+    let externals = Externals::load(store).await?;
+    let change = DomainChange {
+        keys: Some((name, DomainKeys { z: kms.master_secret().clone(), ksak: kms.ksak().clone() })),
+        domain: Some((None, document.to_json())),
+        external: Some(externals.next(event.time)?),
+    };
+    if store.change_domain(&change, event).await? { Ok(()) } else { Err(ImportError::Present) }
+}
+
+/// Whether the master secrets are for the domain that is configured.
+pub(super) fn check_kms(settings: &config::Domain, kms: &Kms) -> Result<(), ImportError> {
     let certificate = kms.certificate();
     if *certificate.kms_uri() != settings.kms_uri {
         return Err(ImportError::OtherKms);
@@ -48,27 +65,11 @@ pub async fn import(store: &Store, settings: &config::Domain, kms: &Kms, event: 
     if Ok(certificate.uid_format()) != settings.uid_format() {
         return Err(ImportError::OtherPeriods);
     }
-    if store.domain().await?.is_some() {
-        return Err(ImportError::Present);
-    }
-    let name = cert_uri(certificate)?;
-    let certificate = DomainCertificate::new(certificate, Periods { from: 0, to: None }, Some(name.clone()))?;
-    let document = Domain::new(settings.skms_uri.clone(), vec![certificate])?;
-    // The secrets come first: a document without them would be of no use. Under their name nothing else can stand.
-    let keys = DomainKeys { z: kms.master_secret().clone(), ksak: kms.ksak().clone() };
-    let secrets = Event { target: name.to_string(), ..event.clone() };
-    store.add_domain_keys(&name, &keys, &secrets).await?;
-    match store.put_domain(&document.to_json(), Condition::Absent, event).await? {
-        Change::Conflict => Err(ImportError::Present),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
-/// CertUri: the URI of the KMS, and a hash of Z and KPAK.
-fn cert_uri(certificate: &KmsCertificate) -> Result<Identifier, UsageError> {
-    let mut hash = Sha256::new();
-    hash.update(certificate.public_key().to_octets());
-    hash.update(certificate.kpak().to_octets());
-    let hash = hex::encode(&hash.finalize()[..NAME_OCTETS]);
-    Identifier::new(&format!("{}/certificates/{hash}", certificate.kms_uri()))
+/// CertUri: the URI of the KMS, and the beginning of the fingerprint.
+pub(super) fn cert_uri(certificate: &KmsCertificate) -> Result<Identifier, UsageError> {
+    let name = &fingerprint(certificate)[..NAME_DIGITS];
+    Identifier::new(&format!("{}/certificates/{name}", certificate.kms_uri()))
 }

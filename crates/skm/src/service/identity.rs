@@ -1,6 +1,6 @@
 //! The documents of TS 33.180, annex D: the certificate and the keys of a user, the certificates of other domains.
 
-use mikey_sakke::documents::{self, KmsCertCache, KmsInit, KmsMessage, KmsRequest, NewKeys, Role, Tolerances};
+use mikey_sakke::documents::{self, KmsInit, KmsMessage, KmsRequest, NewKeys, Role, Tolerances};
 use mikey_sakke::identity::KeyPeriod;
 use mikey_sakke::km::{BodyError, Failure, Request, RequestError, Subject, replay_key};
 use mikey_sakke::time::Timestamp;
@@ -12,10 +12,7 @@ use super::retrieval::{Material, Memory};
 use super::session::{Refused, Session};
 use super::{Body, IdentityResource, Service};
 use crate::audit::Action;
-use crate::domain::Asked;
-
-/// The state of what there is to say about other domains.
-const CACHE_NUM: u64 = 0;
+use crate::domain::{Asked, Externals};
 
 impl Service {
     pub(super) async fn read_identity(
@@ -50,9 +47,10 @@ impl Service {
                 self.may_have_documents(session, &km).await?;
                 self.kms_response(&request, KmsMessage::Init(self.init(request.time).await?), now)
             }
-            IdentityResource::CertCache { .. } => {
+            IdentityResource::CertCache { number } => {
                 self.may_have_documents(session, &km).await?;
-                let cache = KmsCertCache { certificates: Vec::new(), cache_num: Some(CACHE_NUM) };
+                let known = number.and_then(|number| number.parse().ok());
+                let cache = Externals::load(&self.store).await?.cache(known);
                 self.kms_response(&request, KmsMessage::CertCache(cache), now)
             }
         }

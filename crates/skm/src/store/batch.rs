@@ -19,6 +19,8 @@ use crate::audit::{Chain, Entry, Event, Head};
 pub(super) enum Write {
     /// Inserts or replaces a row if the condition holds. Answered with a [`Change`].
     Put { key: RowKey, row: SealedRow, condition: Condition },
+    /// Inserts or replaces rows if all conditions hold, or else none of them.
+    PutAll { rows: Vec<(RowKey, SealedRow, Condition)> },
     /// Deletes a row if the condition holds. Answered with a [`Change`].
     Delete { key: RowKey, condition: Condition },
     /// Inserts a replay key, and increments the counter of issues that is below the limit. Answered with a [`Replay`].
@@ -187,6 +189,7 @@ impl Batch {
         for (write, _) in &writes {
             match write {
                 Write::Put { key, .. } | Write::Delete { key, .. } => batch.sealed.want(key.clone()),
+                Write::PutAll { rows } => rows.iter().for_each(|(key, ..)| batch.sealed.want(key.clone())),
                 Write::Accept { key, quota, .. } => {
                     batch.replays.want(*key);
                     if let Some((issue, _)) = quota {
@@ -244,6 +247,16 @@ impl Batch {
                 }
                 self.sealed.set(key, Some(row));
                 Answer::Row(if found.is_some() { Change::Replaced(version) } else { Change::Created(version) })
+            }
+            Write::PutAll { rows } => {
+                let holds = |(key, _, condition): &(RowKey, SealedRow, Condition)| {
+                    condition.holds(self.sealed.get(key).map(|row| row.version))
+                };
+                let all_hold = rows.iter().all(holds);
+                if all_hold {
+                    rows.into_iter().for_each(|(key, row, _)| self.sealed.set(key, Some(row)));
+                }
+                Answer::Other(all_hold)
             }
             Write::Delete { key, condition } => {
                 let found = self.sealed.get(&key).map(|row| row.version);

@@ -4,6 +4,7 @@
 mod delegates;
 mod documents;
 mod domain;
+mod external;
 mod identity_keys;
 mod order;
 mod others;

@@ -9,7 +9,7 @@ use mikey_sakke::km::record::Record;
 use mikey_sakke::km::{Payload, Subject};
 use mikey_sakke::kms::Validity;
 use mikey_sakke::sakke::MasterSecret;
-use skm::store::{Change, Condition, Delegate, DomainKeys, Quota, StoreError, Version};
+use skm::store::{Change, Condition, Delegate, DomainChange, DomainKeys, Quota, StoreError, Version};
 
 use crate::site::Site;
 use crate::{NOW, alice, at, event, name, record, uri};
@@ -26,6 +26,7 @@ on_both! {
     names_that_are_no_keys_of_rows_are_refused,
     nobody_else_writes_the_document_of_the_domain,
     the_pulse_tells_what_servers_keep,
+    a_change_of_the_domain_is_made_as_a_whole_or_not_at_all,
 }
 
 async fn records_survive_a_restart(site: Site) {
@@ -162,9 +163,9 @@ async fn delegates_and_blocks_are_exact(site: Site) {
 async fn nobody_else_writes_the_document_of_the_domain(site: Site) {
     let store = site.open().await;
     assert_eq!(store.domain().await.unwrap(), None);
-    let put = store.put_domain("{}", Condition::Absent, &event("domain")).await.unwrap();
-    let Change::Created(version) = put else { panic!("not created") };
-    assert_eq!(store.domain().await.unwrap(), Some((version, "{}".into())));
+    let change = DomainChange { domain: Some((None, "{}".into())), ..DomainChange::default() };
+    assert!(store.change_domain(&change, &event("domain")).await.unwrap());
+    assert_eq!(store.domain().await.unwrap().unwrap().1, "{}");
     site.tamper("UPDATE sealed_rows SET sealed = x'7b7d'").await;
     assert!(matches!(store.domain().await, Err(StoreError::Damaged("domain"))));
 }
@@ -174,8 +175,10 @@ async fn the_pulse_tells_what_servers_keep(site: Site) {
     let (service, alice, user) = (name("urn:example:fleet"), alice(), uri("sip:alice@example.org"));
     let delegate = Delegate { principal: "dispatcher".into(), user: user.clone(), expires: at(NOW + 1) };
     let (log, quota) = (event("log"), Some(Quota { user: &user, period: 5, limit: 1 }));
-    let keys =
-        DomainKeys { z: MasterSecret::generate(&mut SysRng).unwrap(), ksak: Ksak::generate(&mut SysRng).unwrap() };
+    let (z, ksak) = (MasterSecret::generate(&mut SysRng).unwrap(), Ksak::generate(&mut SysRng).unwrap());
+    let secrets = DomainChange { keys: Some((name("2026"), DomainKeys { z, ksak })), ..DomainChange::default() };
+    let domain = DomainChange { domain: Some((None, "{}".into())), ..DomainChange::default() };
+    let external = DomainChange { external: Some((None, "{}".into())), ..DomainChange::default() };
     let mut last = store.pulse().await.unwrap().generation;
     let mut is_raised = async || {
         let before = std::mem::replace(&mut last, store.pulse().await.unwrap().generation);
@@ -192,11 +195,11 @@ async fn the_pulse_tells_what_servers_keep(site: Site) {
     assert!(is_raised().await, "a delegate");
     store.remove_delegate("dispatcher", &user, &log).await.unwrap();
     assert!(is_raised().await, "no delegate any more");
-    store.add_domain_keys(&name("2026"), &keys, &log).await.unwrap();
-    assert!(is_raised().await, "master secrets");
-    store.put_domain("{}", Condition::Absent, &log).await.unwrap();
-    assert!(is_raised().await, "the domain");
-    store.put_domain("{}", Condition::Absent, &log).await.unwrap();
+    for (change, what) in [(&secrets, "master secrets"), (&domain, "the domain"), (&external, "other domains")] {
+        store.change_domain(change, &log).await.unwrap();
+        assert!(is_raised().await, "{what}");
+    }
+    store.change_domain(&domain, &log).await.unwrap();
     assert!(!is_raised().await, "a condition that does not hold");
     store.put_record(&service, &alice, &record("a"), Condition::Any, &log).await.unwrap();
     store.delete_record(&service, &alice, Condition::Any, &log).await.unwrap();
@@ -217,6 +220,34 @@ async fn the_pulse_has_the_clock_of_a_database_that_has_one() {
     let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     // It is the same machine, and rounded to microseconds.
     assert!(before.as_micros() <= clock.as_micros() && clock.as_micros() <= after.as_micros());
+}
+
+async fn a_change_of_the_domain_is_made_as_a_whole_or_not_at_all(site: Site) {
+    let store = site.open().await;
+    let keys = || {
+        let z = MasterSecret::generate(&mut SysRng).unwrap();
+        Some((name("2026"), DomainKeys { z, ksak: Ksak::generate(&mut SysRng).unwrap() }))
+    };
+    let text = |read, text: &str| Some((read, text.to_owned()));
+    let first = DomainChange { keys: keys(), domain: text(None, "1"), external: text(None, "a") };
+    assert!(store.change_domain(&first, &event("domain")).await.unwrap());
+    let (domain, external) = (store.domain().await.unwrap().unwrap().0, store.external().await.unwrap().unwrap().0);
+
+    // The name of the secrets is taken, or a document is another than was read.
+    let stale = [
+        DomainChange { keys: keys(), domain: text(Some(domain), "2"), external: text(Some(external), "b") },
+        DomainChange { keys: None, domain: text(Some(external), "2"), external: text(Some(external), "b") },
+        DomainChange { keys: None, domain: text(Some(domain), "2"), external: text(None, "b") },
+    ];
+    for change in &stale {
+        assert!(!store.change_domain(change, &event("domain")).await.unwrap());
+        assert_eq!(store.domain().await.unwrap(), Some((domain, "1".into())));
+        assert_eq!(store.external().await.unwrap(), Some((external, "a".into())));
+    }
+    let next = DomainChange { keys: None, domain: text(Some(domain), "2"), external: text(Some(external), "b") };
+    assert!(store.change_domain(&next, &event("domain")).await.unwrap());
+    assert!(!store.change_domain(&next, &event("domain")).await.unwrap(), "once");
+    assert_eq!(store.verify_audit().await.unwrap().entries, 2);
 }
 
 async fn names_that_are_no_keys_of_rows_are_refused(site: Site) {

@@ -3,7 +3,7 @@
 use getrandom::SysRng;
 use mikey_sakke::eccsi::Ksak;
 use mikey_sakke::sakke::MasterSecret;
-use skm::store::{Change, Condition, DomainKeys};
+use skm::store::{Condition, DomainChange, DomainKeys};
 
 use crate::search::{contains, spellings};
 use crate::site::Site;
@@ -21,9 +21,9 @@ async fn no_secret_is_in_the_database(site: Site) {
     let keys = DomainKeys { z, ksak: Ksak::generate(&mut SysRng).unwrap() };
     let service = name("urn:example:fleet");
     store.put_record(&service, &alice(), &record(CANARY), Condition::Any, &event("in the log")).await.unwrap();
-    let added = store.add_domain_keys(&name("2026"), &keys, &event("domain")).await.unwrap();
-    assert!(matches!(added, Change::Created(_)));
-    assert_eq!(store.add_domain_keys(&name("2026"), &keys, &event("domain")).await.unwrap(), Change::Conflict);
+    let change = DomainChange { keys: Some((name("2026"), keys.clone())), ..DomainChange::default() };
+    assert!(store.change_domain(&change, &event("domain")).await.unwrap());
+    assert!(!store.change_domain(&change, &event("domain")).await.unwrap());
     let found = store.domain_keys(&name("2026")).await.unwrap().unwrap();
     let (z, ksak) = (keys.z.to_octets(), keys.ksak.to_octets());
     assert_eq!(found.z.to_octets().expose(), z.expose());

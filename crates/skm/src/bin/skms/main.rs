@@ -4,6 +4,7 @@
 mod asking;
 mod audit;
 mod block;
+mod certs;
 mod config;
 mod delegate;
 mod domain;
@@ -56,9 +57,12 @@ enum Command {
     Config(config::Command),
     /// Brings the schema of the store up to date
     Migrate,
-    /// Shows the security domain, gives it its master secrets, or hands them out
+    /// Shows the security domain, gives it its master secrets or others, or hands them out
     #[command(subcommand)]
     Domain(domain::Command),
+    /// Takes in, lists and removes the certificates of other domains, and writes those of this one
+    #[command(subcommand)]
+    Certs(certs::Command),
     /// Stores, shows and deletes records of key material
     #[command(subcommand)]
     Provision(provision::Command),
@@ -104,6 +108,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
         Command::Config(command) => config::run(command, config, out)?,
         Command::Migrate => migrate::run(config, out)?,
         Command::Domain(command) => domain::run(command, config, out)?,
+        Command::Certs(command) => certs::run(command, config, out)?,
         Command::Provision(command) => provision::run(command, config, out)?,
         Command::Block(arguments) => block::run(arguments, true, config, out)?,
         Command::Unblock(arguments) => block::run(arguments, false, config, out)?,

@@ -6,6 +6,7 @@ use mikey_sakke::time::Timestamp;
 use serde_json::json;
 use skm::service::{Body, BodyFault, IdentityResource, Problem};
 
+use super::external::other_domain;
 use super::{ALICE, Asker, BOB, FLEET, House, KMS, MASTER, PERIOD, body, user_keys};
 
 const KEYPROV: IdentityResource<'static> = IdentityResource::KeyProv { user: None, time: None };
@@ -106,11 +107,27 @@ async fn past_periods_are_not_for_delegates() {
 #[tokio::test]
 async fn certcache_gives_what_there_is_of_other_domains() {
     let house = House::new().await;
-    for number in [None, Some("0"), Some("7")] {
-        let xml = ask(&house, IdentityResource::CertCache { number }).await.unwrap();
+    let cache = async |number: Option<u64>| {
+        let number = number.map(|number| number.to_string());
+        let xml = ask(&house, IdentityResource::CertCache { number: number.as_deref() }).await.unwrap();
         let Some(KmsMessage::CertCache(cache)) = response(&xml).message else { panic!("no KmsCertCache") };
-        assert!(cache.certificates.is_empty());
-    }
+        (cache.certificates, cache.cache_num.unwrap())
+    };
+    // The master secrets of this domain count as well.
+    let (none, first) = cache(None).await;
+    assert!(none.is_empty() && first > 0);
+
+    let other = other_domain("kms.example.net");
+    house.take_in(&other).await;
+    let (all, second) = cache(Some(first)).await;
+    assert!(second > first);
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].role, Some(Role::External));
+    assert!(all[0].certificate.has_the_keys_of(other.certificates()[0].certificate()));
+    assert_eq!(cache(None).await, (all.clone(), second));
+    assert_eq!(cache(Some(second)).await, (Vec::new(), second), "the client has them");
+    assert_eq!(cache(Some(second + 7)).await, (all, second), "the client has them of another store");
+
     let refused = ask(&house, IdentityResource::CertCache { number: Some("-1") }).await.unwrap_err();
     assert_eq!(refused.status, 400);
 }
