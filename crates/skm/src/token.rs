@@ -1,13 +1,15 @@
 //! Access tokens (RFC 9068, RFC 6750): who sends a request, and what the token lets through.
 //!
 //! A [`Verifier`] checks a token against a [`KeySet`] and a given time; a [`KeySource`] keeps the set of the issuer
-//! current. What a token permits is decided elsewhere: here it is only read and found valid.
+//! current. A token that was verified is
+//! taken as valid for up to a minute. What a token permits is decided elsewhere: here it is only read and found valid.
 
 mod claims;
 mod error;
 mod json;
 mod key_set;
 mod source;
+mod verified;
 mod verifier;
 
 pub use claims::AccessToken;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use mikey_sakke::time::Timestamp;
 use serde_json::{Value, json};
 use skm::token::{Cache, KeySet, KeySetError, KeySource, Location, SourceError, TokenError, Verifier};
-use support::{Issuer, claims, header, now, settings, with};
+use support::{Issuer, NOW, claims, header, now, settings, with};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -261,4 +262,46 @@ async fn a_file_is_read_again() {
     std::fs::write(&path, new.jwks().to_string()).unwrap();
     assert_eq!(check(&of_new, 360).await, Ok(()));
     assert_eq!(check(&of_old, 360).await, Err(TokenError::Signature));
+}
+
+/// Whether a token is looked at again shows in a time at which it would be refused: before it was issued, or after its
+/// end.
+#[tokio::test]
+async fn a_token_is_looked_at_once_a_minute_and_never_taken_after_its_end() {
+    let issuer = Issuer::new();
+    let (location, _) = answer(http("200 OK", &issuer.jwks().to_string())).await;
+    let source = KeySource::new(&location).unwrap();
+    let (verifier, start) = (Verifier::new(settings()), Instant::now());
+    let token = issuer.es256(&claims());
+    let check = async |certificate: Option<&[u8; 32]>, time: u64, seconds| {
+        let now = (Timestamp::from_unix(time).unwrap(), start + Duration::from_secs(seconds));
+        source.verify(&verifier, &token, certificate, now).await.map(drop)
+    };
+    let before = NOW - 100;
+    assert_eq!(check(None, before, 0).await, Err(TokenError::IssuedInFuture));
+    assert_eq!(check(None, NOW, 0).await, Ok(()));
+    assert_eq!(check(None, before, 59).await, Ok(()));
+    assert_eq!(check(Some(&[7; 32]), before, 59).await, Err(TokenError::IssuedInFuture), "another certificate");
+    assert_eq!(check(None, before, 60).await, Err(TokenError::IssuedInFuture));
+    assert_eq!(check(None, NOW + 599, 60).await, Ok(()));
+    assert_eq!(check(None, NOW + 629, 61).await, Ok(()), "within the leeway it is looked at");
+    assert_eq!(check(None, NOW + 630, 61).await, Err(TokenError::Expired));
+}
+
+#[tokio::test]
+async fn new_keys_forget_the_tokens_of_the_old() {
+    let (old, new) = (Issuer::new(), Issuer::new());
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().join("jwks.json");
+    let source = KeySource::new(&Location::File(path.clone())).unwrap();
+    let (verifier, start) = (Verifier::new(settings()), Instant::now());
+    let token = old.es256(&claims());
+    let check = async |seconds| {
+        let now = (now(), start + Duration::from_secs(seconds));
+        source.verify(&verifier, &token, None, now).await.map(drop)
+    };
+    std::fs::write(&path, old.jwks().to_string()).unwrap();
+    assert_eq!((check(0).await, check(299).await), (Ok(()), Ok(())));
+    std::fs::write(&path, new.jwks().to_string()).unwrap();
+    assert_eq!(check(300).await, Err(TokenError::Signature), "a second after it was looked at");
 }

@@ -1,6 +1,7 @@
 //! Who sends a request, and what becomes of it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::{Failure, Identifier, Subject};
@@ -21,7 +22,7 @@ pub(super) type Principal = (Option<San>, Identifier, Identifier);
 #[derive(Debug)]
 pub(super) struct Session<'a> {
     pub(super) caller: &'a Caller<'a>,
-    pub(super) token: AccessToken,
+    pub(super) token: Arc<AccessToken>,
     pub(super) moment: Moment,
     /// What the audit log says if the request ends here.
     pub(super) trace: Trace,

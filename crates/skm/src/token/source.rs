@@ -142,7 +142,8 @@ impl KeySource {
         self.0.lock().current(now).is_some()
     }
 
-    /// Checks a token, and fetches the keys again if they are old or do not have the one that the token names.
+    /// Checks a token, and fetches the keys again if they are old or do not have the one that the token names. One that
+    /// was found valid with the same keys and certificate is not looked at again for a minute, or until it expires.
     ///
     /// # Errors
     ///
@@ -153,11 +154,11 @@ impl KeySource {
         token: &str,
         certificate: Option<&[u8; 32]>,
         now: (Timestamp, Instant),
-    ) -> Result<AccessToken, TokenError> {
-        let (time, instant) = now;
+    ) -> Result<Arc<AccessToken>, TokenError> {
+        let instant = now.1;
         let check = || {
             let keys = self.0.lock().current(instant).ok_or(TokenError::UnknownKey)?;
-            verifier.verify(token, &keys, certificate, time)
+            verifier.verify_or_recall(token, &keys, certificate, now)
         };
         if let Err(error) = self.refresh(instant).await {
             tracing::warn!(%error, "the keys of the token issuer are not current");

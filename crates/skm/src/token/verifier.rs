@@ -1,6 +1,7 @@
 //! The checks of a token, in their order.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::claims::Claims;
 use super::json::{self, JsonError, Object, Value};
+use super::verified::{Key, Verified};
 use super::{AccessToken, Algorithm, KeySet, Part, TokenError};
 
 /// The octets that a token may have.
@@ -38,9 +40,10 @@ pub struct TokenSettings {
 }
 
 /// Checks access tokens.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Verifier {
     settings: TokenSettings,
+    verified: Mutex<Verified<AccessToken>>,
 }
 
 /// The token in the value of an Authorization header field (RFC 6750, section 2.1).
@@ -61,8 +64,30 @@ pub fn bearer(value: &[u8]) -> Result<&str, TokenError> {
 
 impl Verifier {
     /// A verifier with these settings.
-    pub const fn new(settings: TokenSettings) -> Self {
-        Self { settings }
+    pub fn new(settings: TokenSettings) -> Self {
+        Self { settings, verified: Mutex::default() }
+    }
+
+    /// Checks a token as [`verify`](Self::verify) does, unless it was found valid with these keys and this certificate
+    /// less than a minute ago and has not expired.
+    pub(super) fn verify_or_recall(
+        &self,
+        token: &str,
+        keys: &Arc<KeySet>,
+        certificate: Option<&[u8; 32]>,
+        now: (Timestamp, Instant),
+    ) -> Result<Arc<AccessToken>, TokenError> {
+        let key = Key::new(token, certificate);
+        if let Some(token) = self.verified().get(keys, &key, now) {
+            return Ok(token);
+        }
+        let token = Arc::new(self.verify(token, keys, certificate, now.0)?);
+        self.verified().insert(keys, key, &token, token.expires, now);
+        Ok(token)
+    }
+
+    fn verified(&self) -> MutexGuard<'_, Verified<AccessToken>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Checks a token that a client presents, who has a certificate of this SHA-256 or none.
