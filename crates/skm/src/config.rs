@@ -3,6 +3,7 @@
 //! A variable `SKMS__DOMAIN__SKMS_URI` stands for the key `skms_uri` of `[domain]`. Its value is an integer, a boolean,
 //! an array or a text in quotes as in TOML; anything else is a text as it is.
 
+mod capif;
 pub(crate) mod read;
 mod settings;
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use capif::{Capif, CapifMethod};
 pub use settings::{Auth, Config, Domain, Escrow, Limits, Listen, Seal, Store, Time};
 
 /// How the names of variables begin.

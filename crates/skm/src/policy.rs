@@ -3,7 +3,9 @@
 //! A client in a UE has what its token names: the services that it lists, and of each the material of the service, of
 //! the token's client, of the token's subject as a device, and of the token's user. A server shows a certificate as
 //! well; the token's client and the certificate's name stand in one row of the policy, which gives it roles and
-//! services. A row widens nothing that a token narrows. The keys of another user are read by a delegate alone, and those
+//! services. A row widens nothing that a token narrows. By CAPIF (3GPP TS 33.122) a VAL server may show the token of the
+//! core function instead, which is for this API exposing function and API and otherwise leaves it to the row; or, by the
+//! PKI method, its certificate alone, for which there has to be a row without a client. The keys of another user are read by a delegate alone, and those
 //! of a group manager, which may distribute keys to groups, by itself alone.
 //!
 //! Names are compared octet for octet. Whether a record exists plays no part.
@@ -39,9 +41,9 @@ pub struct Row {
     /// The name in its certificate.
     #[serde(deserialize_with = "read::san")]
     pub san: San,
-    /// The client in its tokens.
-    #[serde(deserialize_with = "read::identifier")]
-    pub client_id: Identifier,
+    /// The client in its tokens; without one it has none, and is known by its certificate alone (PKI method of CAPIF).
+    #[serde(default, deserialize_with = "read::optional_identifier")]
+    pub client_id: Option<Identifier>,
     /// Its own URI, if it has one.
     #[serde(default, deserialize_with = "read::optional_uri")]
     pub uri: Option<Uri>,
@@ -68,6 +70,17 @@ pub struct PolicySettings {
     pub scope_kp: String,
     /// The service under which identity keys are read; records cannot be stored under it.
     pub identity_service: Identifier,
+    /// What this server is to CAPIF, if it is anything.
+    pub service_api: Option<ServiceApi>,
+}
+
+/// An API of an API exposing function, as a CAPIF core function names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceApi {
+    /// The API exposing function.
+    pub aef_id: String,
+    /// The API.
+    pub api_name: String,
 }
 
 /// The way in which a request came.
@@ -159,12 +172,10 @@ impl From<Refusal> for Failure {
 
 /// Two rows are for the same certificate and client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("two policy rows are for the certificate {san} and the client {client_id}")]
+#[error("two policy rows are for the certificate {san} and the same client, or both without one")]
 pub struct DuplicateRow {
     /// The name in the certificate.
     pub san: San,
-    /// The client.
-    pub client_id: Identifier,
 }
 
 /// Decides what is permitted.
@@ -183,29 +194,30 @@ impl Policy {
     pub fn new(settings: PolicySettings, rows: Vec<Row>) -> Result<Self, DuplicateRow> {
         for (index, row) in rows.iter().enumerate() {
             if rows[..index].iter().any(|other| other.san == row.san && other.client_id == row.client_id) {
-                return Err(DuplicateRow { san: row.san.clone(), client_id: row.client_id.clone() });
+                return Err(DuplicateRow { san: row.san.clone() });
             }
         }
         Ok(Self { settings, rows })
     }
 
-    /// Whether key material of a service may be read.
+    /// Whether key material of a service may be read, with a token or, by the PKI method of CAPIF, without.
     ///
     /// # Errors
     ///
     /// [`Refusal`].
     pub fn may_read(
         &self,
-        token: &AccessToken,
+        token: Option<&AccessToken>,
         channel: Channel<'_>,
         service: &Identifier,
         subject: &Subject,
         standing: Standing,
     ) -> Result<Right, Refusal> {
-        if !token.has_scope(&self.settings.scope_km) {
+        if !token.is_none_or(|token| self.is_for_reading(token)) {
             return Err(Refusal::Scope);
         }
         let row = match channel {
+            Channel::KmUu if !token.is_some_and(AccessToken::is_of_seal) => return Err(Refusal::Channel),
             Channel::KmUu => None,
             Channel::KmS(certificate) => Some(self.row(token, certificate, Role::ValServer)?),
             Channel::SealX1(certificate) => Some(self.row(token, certificate, Role::GroupManager)?),
@@ -220,9 +232,9 @@ impl Policy {
         }
         match subject {
             Subject::Service => Ok(Right::Own),
-            Subject::Client(client) if client == token.client_id() => Ok(Right::Own),
+            Subject::Client(client) if Some(client) == token.map(AccessToken::client_id) => Ok(Right::Own),
             Subject::Client(_) => Err(Refusal::Client),
-            Subject::Device(device) if device == token.subject() => Ok(Right::Own),
+            Subject::Device(device) if Some(device) == token.and_then(AccessToken::device) => Ok(Right::Own),
             Subject::Device(_) => Err(Refusal::Device),
             Subject::User(user) if *service == self.settings.identity_service && self.is_group_manager(user) => {
                 let is_itself = row.and_then(|row| row.uri.as_ref()) == Some(user);
@@ -253,11 +265,11 @@ impl Policy {
             return Err(Refusal::Scope);
         }
         let Channel::KmS(certificate) = channel else { return Err(Refusal::Channel) };
-        let row = self.row(token, certificate, Role::Provisioner)?;
+        let row = self.row(Some(token), certificate, Role::Provisioner)?;
         if *service == self.settings.identity_service {
             return Err(Refusal::ReservedService);
         }
-        if is_for_service(token, Some(row), service, false) { Ok(()) } else { Err(Refusal::Service) }
+        if is_for_service(Some(token), Some(row), service, false) { Ok(()) } else { Err(Refusal::Service) }
     }
 
     /// Whether what the server publishes of its domain may be read: with the scope, and a row where certificates are
@@ -272,21 +284,21 @@ impl Policy {
         }
         if let Channel::KmS(certificate) | Channel::SealX1(certificate) = channel {
             let certificate = certificate.ok_or(Refusal::NoCertificate)?;
-            self.find(token, certificate).ok_or(Refusal::NoRow)?;
+            self.find(Some(token), certificate).ok_or(Refusal::NoRow)?;
         }
         if blocked { Err(Refusal::Blocked) } else { Ok(()) }
     }
 
     /// UserUri of the answer: the user that is asked for, else that of the token, else that of the row, if any.
-    pub fn user_uri(&self, token: &AccessToken, channel: Channel<'_>, subject: &Subject) -> Option<Uri> {
+    pub fn user_uri(&self, token: Option<&AccessToken>, channel: Channel<'_>, subject: &Subject) -> Option<Uri> {
         self.concerned(token, channel, subject).into_iter().next()
     }
 
     /// Whom a request concerns, any of whom may be blocked: the user that is asked for, that of the token, and that of
     /// the row.
-    pub fn concerned(&self, token: &AccessToken, channel: Channel<'_>, subject: &Subject) -> Vec<Uri> {
+    pub fn concerned(&self, token: Option<&AccessToken>, channel: Channel<'_>, subject: &Subject) -> Vec<Uri> {
         let asked = if let Subject::User(user) = subject { Some(user.clone()) } else { None };
-        let of_token = token.user().and_then(|user| Uri::parse(user.as_str()).ok());
+        let of_token = token.and_then(AccessToken::user).and_then(|user| Uri::parse(user.as_str()).ok());
         let of_row = channel.certificate().and_then(|certificate| self.find(token, certificate)?.uri.clone());
         [asked, of_token, of_row].into_iter().flatten().collect()
     }
@@ -305,12 +317,31 @@ impl Policy {
         self.rows.iter().any(|row| row.is_group_manager() && row.uri.as_ref() == Some(user))
     }
 
-    fn find(&self, token: &AccessToken, certificate: &ClientCertificate) -> Option<&Row> {
-        self.rows.iter().find(|row| row.san == *certificate.san() && row.client_id == *token.client_id())
+    /// Whether a row is for the certificate alone.
+    pub fn needs_no_token(&self, channel: Channel<'_>) -> bool {
+        channel.certificate().is_some_and(|certificate| self.find(None, certificate).is_some())
+    }
+
+    /// Whether a token is for reading key material, by its scope.
+    fn is_for_reading(&self, token: &AccessToken) -> bool {
+        match &self.settings.service_api {
+            Some(ServiceApi { aef_id, api_name }) if !token.is_of_seal() => token.is_for_service_api(aef_id, api_name),
+            _ => token.has_scope(&self.settings.scope_km),
+        }
+    }
+
+    fn find(&self, token: Option<&AccessToken>, certificate: &ClientCertificate) -> Option<&Row> {
+        let client = token.map(AccessToken::client_id);
+        self.rows.iter().find(|row| row.san == *certificate.san() && row.client_id.as_ref() == client)
     }
 
     /// The row of a certificate and a client, with a role.
-    fn row(&self, token: &AccessToken, certificate: Option<&ClientCertificate>, role: Role) -> Result<&Row, Refusal> {
+    fn row(
+        &self,
+        token: Option<&AccessToken>,
+        certificate: Option<&ClientCertificate>,
+        role: Role,
+    ) -> Result<&Row, Refusal> {
         let certificate = certificate.ok_or(Refusal::NoCertificate)?;
         let row = self.find(token, certificate).ok_or(Refusal::NoRow)?;
         if row.roles.contains(&role) { Ok(row) } else { Err(Refusal::Role) }
@@ -319,33 +350,33 @@ impl Policy {
 
 /// Who makes a request, as the audit log names it: the name in its certificate; without one the token's user, else its
 /// subject.
-pub fn principal<'a>(token: &'a AccessToken, channel: Channel<'a>) -> &'a str {
-    delegate(token, channel).unwrap_or_else(|| token.subject().as_str())
+pub fn principal<'a>(token: Option<&'a AccessToken>, channel: Channel<'a>) -> &'a str {
+    delegate(token, channel).or(token.map(|token| token.subject().as_str())).unwrap_or_default()
 }
 
 /// Who makes a request, as a delegate is named: by its certificate, or without one by the token's user.
-pub fn delegate<'a>(token: &'a AccessToken, channel: Channel<'a>) -> Option<&'a str> {
+pub fn delegate<'a>(token: Option<&'a AccessToken>, channel: Channel<'a>) -> Option<&'a str> {
     match channel.certificate() {
         Some(certificate) => Some(certificate.san().as_str()),
-        None => token.user().map(Identifier::as_str),
+        None => token?.user().map(Identifier::as_str),
     }
 }
 
 /// Without a row the token has to name the service; with one the row or its role has to, and the token may not leave it
 /// out of its list.
-fn is_for_service(token: &AccessToken, row: Option<&Row>, service: &Identifier, by_role: bool) -> bool {
+fn is_for_service(token: Option<&AccessToken>, row: Option<&Row>, service: &Identifier, by_role: bool) -> bool {
     let listed = is_listed(token, service);
     let Some(row) = row else { return listed == Some(true) };
     listed != Some(false) && (by_role || row.services.contains(service))
 }
 
 /// Whether the token lists the service, if it lists any.
-fn is_listed(token: &AccessToken, service: &Identifier) -> Option<bool> {
-    token.services().map(|services| services.contains(service))
+fn is_listed(token: Option<&AccessToken>, service: &Identifier) -> Option<bool> {
+    token?.services().map(|services| services.contains(service))
 }
 
 /// Whether a user is that of the token, or the server itself.
-fn is_own(user: &Uri, token: &AccessToken, row: Option<&Row>) -> bool {
-    let is_token_user = token.user().is_some_and(|own| own.as_str() == user.as_str());
+fn is_own(user: &Uri, token: Option<&AccessToken>, row: Option<&Row>) -> bool {
+    let is_token_user = token.and_then(AccessToken::user).is_some_and(|own| own.as_str() == user.as_str());
     is_token_user || row.and_then(|row| row.uri.as_ref()).is_some_and(|own| own.as_str() == user.as_str())
 }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod caller;
+mod capif;
 mod identity;
 mod key_management;
 mod provisioning;
@@ -35,7 +36,7 @@ use crate::token::{KeySource, SourceError, Verifier};
 pub use answer::{KmAnswer, Problem};
 pub use caller::{Body, BodyFault, Caller, Clock, IdentityResource, Moment, Point, Precondition, RecordPath};
 
-use session::{Principal, Refused, Session};
+use session::{Principal, Refused, Session, Tokens};
 
 /// How many more tokens that are not valid are answered of an address than requests of a principal.
 const STRANGERS: u32 = 10;
@@ -56,8 +57,9 @@ pub struct Service {
     clock: Clock,
     start: Instant,
     policy: Policy,
-    verifier: Verifier,
-    token_keys: KeySource,
+    tokens: Tokens,
+    /// Those of a CAPIF core function.
+    capif_tokens: Option<Tokens>,
     principals: Limiter<Principal>,
     /// Addresses whose tokens are not valid.
     strangers: Limiter<IpAddr>,
@@ -78,8 +80,8 @@ pub enum ServiceError {
     /// The domain in the store cannot be used.
     #[error(transparent)]
     Domain(#[from] LoadError),
-    /// The keys of the token issuer cannot be fetched from where they are said to be.
-    #[error("the keys of the token issuer: {0}")]
+    /// The keys of a token issuer cannot be fetched from where they are said to be.
+    #[error("the keys of a token issuer: {0}")]
     TokenKeys(#[from] SourceError),
     /// There are no threads to issue keys on.
     #[error("no threads to issue keys on: {0}")]
@@ -162,8 +164,8 @@ impl Service {
             clock,
             start,
             policy,
-            verifier: Verifier::new(auth.token_settings()),
-            token_keys: KeySource::new(&location)?,
+            tokens: Tokens { verifier: Verifier::new(auth.token_settings()), keys: KeySource::new(&location)? },
+            capif_tokens: config.capif.as_ref().map_or(Ok(None), |capif| capif::tokens(capif, auth))?,
             principals: Limiter::new(rate),
             strangers: Limiter::new(strangers),
             store,
@@ -190,7 +192,7 @@ impl Service {
     ///
     /// [`Problem`].
     pub async fn key_records(&self, caller: &Caller<'_>, query: Option<&str>) -> Result<Zeroizing<String>, Problem> {
-        let mut session = self.authenticate(caller, self.clock.now()).await?;
+        let mut session = self.authenticate_invoker(caller, self.clock.now()).await?;
         let result = self.read_for_retrieval(&mut session, query).await;
         Ok(self.conclude(&session, result).await?)
     }
@@ -274,10 +276,12 @@ impl Service {
     pub async fn is_ready(&self) -> Result<(), NotReady> {
         self.domain().await?;
         let now = self.clock.now().instant;
-        if let Err(error) = self.token_keys.refresh(now).await {
-            tracing::warn!(%error, "the keys of the token issuer are not current");
+        self.tokens.refresh(now).await;
+        if let Some(tokens) = &self.capif_tokens {
+            // Without them all but API invokers are answered.
+            tokens.refresh(now).await;
         }
-        if self.token_keys.has_keys(now) { Ok(()) } else { Err(NotReady::TokenKeys) }
+        if self.tokens.keys.has_keys(now) { Ok(()) } else { Err(NotReady::TokenKeys) }
     }
 
     /// Forgets the requests that would be refused as stale by now. To be called every few seconds.
@@ -299,7 +303,7 @@ impl Service {
 
     async fn published_domain(&self, session: &Session<'_>) -> Result<String, Refused> {
         let blocked = self.is_blocked(session, &Subject::Service).await?;
-        self.policy.may_read_domain(&session.token, session.channel(), blocked)?;
+        self.policy.may_read_domain(session.token()?, session.channel(), blocked)?;
         let domain = self.domain().await?.ok_or(Failure::NoRecord)?;
         let revoked: BTreeSet<Uri> = self.store.blocked().await?.into_iter().collect();
         let acceptable = Externals::load(&self.store).await?.acceptable_kms();

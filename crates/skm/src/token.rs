@@ -1,9 +1,12 @@
 //! Access tokens (RFC 9068, RFC 6750): who sends a request, and what the token lets through.
 //!
+//! They are those of the SEAL identity management server, or of a CAPIF core function (3GPP TS 33.122).
+//!
 //! A [`Verifier`] checks a token against a [`KeySet`] and a given time; a [`KeySource`] keeps the set of the issuer
 //! current. A token that was verified is
 //! taken as valid for up to a minute. What a token permits is decided elsewhere: here it is only read and found valid.
 
+mod capif;
 mod claims;
 mod error;
 mod json;
@@ -12,6 +15,7 @@ mod source;
 mod verified;
 mod verifier;
 
+pub use capif::CapifTokenSettings;
 pub use claims::AccessToken;
 pub use error::{Part, TokenError};
 pub use key_set::{Algorithm, KeySet, KeySetError};

@@ -76,7 +76,7 @@ fn what_is_not_set_has_its_default() {
 fn policy_rows_are_read() {
     let config = read(&format!("{GOOD}{ROW}"), &[]).unwrap();
     let row = &config.policy[0];
-    assert_eq!((row.san.as_str(), row.client_id.as_str()), ("urn:example:val", "val"));
+    assert_eq!((row.san.as_str(), row.client_id.as_ref().unwrap().as_str()), ("urn:example:val", "val"));
     assert_eq!(row.uri.as_ref().unwrap().as_str(), "sip:val@example.org");
     assert_eq!(row.roles, [Role::ValServer, Role::Provisioner]);
     assert_eq!(row.services[0].as_str(), "urn:example:fleet");

@@ -7,10 +7,12 @@ mod support;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::{Failure, Identifier, Kind, Subject};
 use serde_json::{Value, json};
-use skm::policy::{Channel, Policy, PolicySettings, Refusal, Right, Role, Row, Standing, delegate, principal};
+use skm::policy::{
+    Channel, Policy, PolicySettings, Refusal, Right, Role, Row, ServiceApi, Standing, delegate, principal,
+};
 use skm::tls::{ClientCertificate, San};
-use skm::token::AccessToken;
-use support::{Issuer, claims, with};
+use skm::token::{AccessToken, Verifier};
+use support::{Issuer, capif_claims, capif_settings, claims, now, with};
 
 const FLEET: &str = "urn:example:fleet";
 const OTHER: &str = "urn:example:other";
@@ -35,7 +37,7 @@ fn certificate(name: &str) -> ClientCertificate {
 fn row(name: &str, role: Role, services: &[&str]) -> Row {
     Row {
         san: San::parse(name).unwrap(),
-        client_id: identifier("client-1"),
+        client_id: Some(identifier("client-1")),
         uri: Some(Uri::parse(SERVER).unwrap()),
         roles: vec![role],
         services: services.iter().map(|service| identifier(service)).collect(),
@@ -57,6 +59,7 @@ fn settings() -> PolicySettings {
         scope_km: "seal:key-management".into(),
         scope_kp: "seal:key-provisioning".into(),
         identity_service: identifier(IDENTITY),
+        service_api: Some(ServiceApi { aef_id: "aef-1".into(), api_name: "ss-kir".into() }),
     }
 }
 
@@ -74,7 +77,7 @@ fn server_token(changes: &[(&str, Value)]) -> AccessToken {
 
 fn read(token: &AccessToken, channel: Channel<'_>, service: &str, subject: (Kind, &str)) -> Result<Right, Refusal> {
     let subject = Subject::new(subject.0, subject.1).unwrap();
-    policy().may_read(token, channel, &identifier(service), &subject, Standing::default())
+    policy().may_read(Some(token), channel, &identifier(service), &subject, Standing::default())
 }
 
 const SERVICE: (Kind, &str) = (Kind::Service, "");
@@ -142,7 +145,7 @@ fn a_delegate_reads_the_keys_of_a_user_and_nothing_else() {
     let delegate = Standing { blocked: false, delegate: true };
     let decide = |service: &str, kind, value: &str| {
         let subject = Subject::new(kind, value).unwrap();
-        policy().may_read(&token(&[]), Channel::KmUu, &identifier(service), &subject, delegate)
+        policy().may_read(Some(&token(&[])), Channel::KmUu, &identifier(service), &subject, delegate)
     };
     assert_eq!(decide(FLEET, Kind::User, BOB), Ok(Right::Delegate));
     assert_eq!(decide(FLEET, Kind::User, ALICE), Ok(Right::Own));
@@ -155,7 +158,7 @@ fn a_delegate_reads_the_keys_of_a_user_and_nothing_else() {
 fn the_blocked_read_nothing() {
     let blocked = Standing { blocked: true, delegate: true };
     let subject = Subject::new(Kind::User, ALICE).unwrap();
-    let decision = policy().may_read(&token(&[]), Channel::KmUu, &identifier(FLEET), &subject, blocked);
+    let decision = policy().may_read(Some(&token(&[])), Channel::KmUu, &identifier(FLEET), &subject, blocked);
     assert_eq!(decision, Err(Refusal::Blocked));
 }
 
@@ -250,19 +253,19 @@ fn the_user_of_an_answer() {
     let certificate = certificate("urn:val");
     let channel = Channel::KmS(Some(&certificate));
     let answer =
-        |token: &AccessToken, channel, subject| policy().user_uri(token, channel, &subject).unwrap().to_string();
+        |token: &AccessToken, channel, subject| policy().user_uri(Some(token), channel, &subject).unwrap().to_string();
     let service = Subject::Service;
     assert_eq!(answer(&token(&[]), Channel::KmUu, Subject::new(Kind::User, BOB).unwrap()), BOB);
     assert_eq!(answer(&token(&[]), channel, service.clone()), ALICE);
     assert_eq!(answer(&server_token(&[]), channel, service.clone()), SERVER);
-    assert_eq!(policy().user_uri(&server_token(&[]), Channel::KmUu, &service), None);
+    assert_eq!(policy().user_uri(Some(&server_token(&[])), Channel::KmUu, &service), None);
 }
 
 #[test]
 fn whom_a_request_concerns() {
     let certificate = certificate("urn:val");
     let bob = Subject::new(Kind::User, BOB).unwrap();
-    let concerned = policy().concerned(&token(&[]), Channel::KmS(Some(&certificate)), &bob);
+    let concerned = policy().concerned(Some(&token(&[])), Channel::KmS(Some(&certificate)), &bob);
     assert_eq!(concerned.iter().map(Uri::as_str).collect::<Vec<_>>(), [BOB, ALICE, SERVER]);
 }
 
@@ -281,7 +284,7 @@ fn the_keys_of_a_group_manager_are_for_itself_alone() {
     let delegate = Standing { blocked: false, delegate: true };
     let decide = |token: &AccessToken, channel| {
         let server = Subject::new(Kind::User, SERVER).unwrap();
-        policy.may_read(token, channel, &identifier(IDENTITY), &server, delegate)
+        policy.may_read(Some(token), channel, &identifier(IDENTITY), &server, delegate)
     };
     assert_eq!(decide(&own, Channel::SealX1(Some(&sgm))), Ok(Right::Own));
     assert_eq!(decide(&own, Channel::KmS(Some(&val))), Err(Refusal::GroupManager));
@@ -306,18 +309,111 @@ fn the_domain_is_for_whoever_has_the_scope() {
 #[test]
 fn who_makes_a_request() {
     let val = certificate("urn:val");
-    assert_eq!(principal(&token(&[]), Channel::KmUu), ALICE);
-    assert_eq!(principal(&server_token(&[]), Channel::KmUu), "device-7");
-    assert_eq!(principal(&token(&[]), Channel::KmS(Some(&val))), "urn:val");
-    assert_eq!(delegate(&token(&[]), Channel::KmUu), Some(ALICE));
-    assert_eq!(delegate(&server_token(&[]), Channel::KmUu), None, "a subject is no user");
-    assert_eq!(delegate(&token(&[]), Channel::KmS(Some(&val))), Some("urn:val"));
+    assert_eq!(principal(Some(&token(&[])), Channel::KmUu), ALICE);
+    assert_eq!(principal(Some(&server_token(&[])), Channel::KmUu), "device-7");
+    assert_eq!(principal(Some(&token(&[])), Channel::KmS(Some(&val))), "urn:val");
+    assert_eq!(delegate(Some(&token(&[])), Channel::KmUu), Some(ALICE));
+    assert_eq!(delegate(Some(&server_token(&[])), Channel::KmUu), None, "a subject is no user");
+    assert_eq!(delegate(Some(&token(&[])), Channel::KmS(Some(&val))), Some("urn:val"));
 }
 
 #[test]
 fn rows_do_not_contradict_each_other() {
     let rows = vec![row("urn:val", Role::ValServer, &[FLEET]), row("urn:val", Role::Provisioner, &[OTHER])];
     assert!(Policy::new(settings(), rows).is_err());
+    let alone = |role| Row { client_id: None, ..row("urn:val", role, &[FLEET]) };
+    assert!(Policy::new(settings(), vec![alone(Role::ValServer), alone(Role::ValServer)]).is_err());
+    assert!(Policy::new(settings(), vec![alone(Role::ValServer), row("urn:val", Role::ValServer, &[])]).is_ok());
+}
+
+/// A token of the CAPIF core function for this API, with claims changed.
+fn capif_token(changes: &[(&str, Value)]) -> AccessToken {
+    let claims = changes.iter().fold(capif_claims(), |claims, (name, value)| with(claims, name, value.clone()));
+    let issuer = Issuer::new();
+    let verifier = Verifier::of_capif(capif_settings());
+    verifier.verify(&issuer.es256(&claims), &issuer.keys(), None, now()).unwrap()
+}
+
+#[test]
+fn an_api_invoker_has_the_services_of_its_row() {
+    let [certificate, unknown] = ["urn:val", "urn:unknown"].map(certificate);
+    let channel = Channel::KmS(Some(&certificate));
+    let token = capif_token(&[]);
+    for subject in [SERVICE, (Kind::User, SERVER), (Kind::Client, "client-1")] {
+        assert_eq!(read(&token, channel, FLEET, subject), Ok(Right::Own), "{subject:?}");
+    }
+    assert_eq!(read(&token, channel, OTHER, SERVICE), Err(Refusal::Service));
+    assert_eq!(read(&token, channel, FLEET, (Kind::User, ALICE)), Err(Refusal::User));
+    assert_eq!(read(&token, Channel::KmS(Some(&unknown)), FLEET, SERVICE), Err(Refusal::NoRow));
+    assert_eq!(read(&token, Channel::KmS(None), FLEET, SERVICE), Err(Refusal::NoCertificate));
+    assert_eq!(read(&capif_token(&[("client_id", json!("client-2"))]), channel, FLEET, SERVICE), Err(Refusal::NoRow));
+    assert_eq!(read(&token, Channel::KmUu, FLEET, SERVICE), Err(Refusal::Channel));
+}
+
+#[test]
+fn a_token_of_capif_names_neither_user_nor_device_nor_services() {
+    let certificate = certificate("urn:val");
+    let channel = Channel::KmS(Some(&certificate));
+    let claims =
+        [("sub", json!("device-7")), ("val_user_id", json!(ALICE)), ("val_service_ids", json!([FLEET, OTHER]))];
+    let token = capif_token(&claims);
+    assert_eq!(read(&token, channel, FLEET, (Kind::Device, "device-7")), Err(Refusal::Device));
+    assert_eq!(read(&token, channel, FLEET, (Kind::User, ALICE)), Err(Refusal::User));
+    assert_eq!(read(&token, channel, OTHER, SERVICE), Err(Refusal::Service));
+    assert_eq!(read(&capif_token(&[]), channel, FLEET, (Kind::Device, "client-1")), Err(Refusal::Device));
+}
+
+#[test]
+fn a_token_of_capif_is_for_this_function_and_api() {
+    let certificate = certificate("urn:val");
+    let channel = Channel::KmS(Some(&certificate));
+    for scope in ["3gpp#aef-2:ss-kir", "3gpp#aef-1:ss-gm", "3gpp#aef-1:ss-gm;aef-2:ss-kir", "seal:key-management"] {
+        let token = capif_token(&[("scope", json!(scope))]);
+        assert_eq!(read(&token, channel, FLEET, SERVICE), Err(Refusal::Scope), "{scope}");
+    }
+    let other = server_token(&[("scope", json!("3gpp#aef-1:ss-kir"))]);
+    assert_eq!(read(&other, channel, FLEET, SERVICE), Err(Refusal::Scope), "it is of another issuer");
+}
+
+#[test]
+fn a_token_of_capif_is_for_reading_alone() {
+    let certificate = certificate("urn:provisioner");
+    let channel = Channel::KmS(Some(&certificate));
+    let scope = ("scope", json!("seal:key-management seal:key-provisioning 3gpp#aef-1:ss-kir"));
+    let token = capif_token(&[scope]);
+    assert_eq!(provision(&token, channel, FLEET), Err(Refusal::Scope));
+    assert_eq!(policy().may_read_domain(&token, channel, false), Err(Refusal::Scope));
+}
+
+#[test]
+fn a_certificate_alone_reads_where_a_row_has_no_client() {
+    let [alone, val] = ["urn:alone", "urn:val"].map(certificate);
+    let rows = vec![
+        Row { client_id: None, ..row("urn:alone", Role::ValServer, &[FLEET]) },
+        row("urn:val", Role::ValServer, &[FLEET]),
+    ];
+    let policy = Policy::new(settings(), rows).unwrap();
+    let decide = |channel, service: &str, kind, value: &str| {
+        let subject = Subject::new(kind, value).unwrap();
+        policy.may_read(None, channel, &identifier(service), &subject, Standing::default())
+    };
+    let (channel, other) = (Channel::KmS(Some(&alone)), Channel::KmS(Some(&val)));
+    assert_eq!((policy.needs_no_token(channel), policy.needs_no_token(other)), (true, false));
+    assert_eq!(decide(channel, FLEET, Kind::Service, ""), Ok(Right::Own));
+    assert_eq!(decide(channel, FLEET, Kind::User, SERVER), Ok(Right::Own));
+    assert_eq!(decide(channel, OTHER, Kind::Service, ""), Err(Refusal::Service));
+    assert_eq!(decide(channel, FLEET, Kind::User, ALICE), Err(Refusal::User));
+    assert_eq!(decide(channel, FLEET, Kind::Client, "client-1"), Err(Refusal::Client));
+    assert_eq!(decide(channel, FLEET, Kind::Device, "device-7"), Err(Refusal::Device));
+    assert_eq!(decide(other, FLEET, Kind::Service, ""), Err(Refusal::NoRow));
+    assert_eq!(decide(Channel::KmS(None), FLEET, Kind::Service, ""), Err(Refusal::NoCertificate));
+    assert_eq!(decide(Channel::KmUu, FLEET, Kind::Service, ""), Err(Refusal::Channel));
+    let subject = Subject::Service;
+    let with_token =
+        policy.may_read(Some(&server_token(&[])), channel, &identifier(FLEET), &subject, Standing::default());
+    assert_eq!(with_token, Err(Refusal::NoRow), "there is a row without a token alone");
+    assert_eq!(principal(None, channel), "urn:alone");
+    assert_eq!(policy.user_uri(None, channel, &subject).unwrap().as_str(), SERVER);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::km::{Identifier, MAX_TEXT_OCTETS};
 use serde::Deserialize;
 
-use super::read;
+use super::{Capif, capif, read};
 use crate::interface::{IDENTITY_SERVICE_ID, NEXT_LEAD_SECONDS};
 use crate::limits::Rate;
 use crate::policy::{Policy, PolicySettings, Role, Row};
@@ -31,6 +31,8 @@ pub struct Config {
     pub tls: TlsSettings,
     /// `[auth]`: which access tokens are accepted.
     pub auth: Auth,
+    /// `[capif]`: what the server is to a CAPIF core function, if it is anything.
+    pub capif: Option<Capif>,
     /// `[store]`: where the store is.
     pub store: Store,
     /// `[seal]`: where the key is that seals the store.
@@ -174,11 +176,16 @@ impl Auth {
 
     /// Where the keys of the issuer are, unless there is no place or two.
     pub fn location(&self) -> Option<Location> {
-        match (&self.jwks_file, &self.jwks_url) {
-            (Some(path), None) => Some(Location::File(path.clone())),
-            (None, Some(url)) => Some(Location::Url(url.clone())),
-            _ => None,
-        }
+        location(self.jwks_file.as_ref(), self.jwks_url.as_ref())
+    }
+}
+
+/// Where keys are, unless there is no place or two.
+pub(super) fn location(file: Option<&PathBuf>, url: Option<&String>) -> Option<Location> {
+    match (file, url) {
+        (Some(path), None) => Some(Location::File(path.clone())),
+        (None, Some(url)) => Some(Location::Url(url.clone())),
+        _ => None,
     }
 }
 
@@ -294,6 +301,7 @@ impl Config {
             scope_km: self.auth.scope_km.clone(),
             scope_kp: self.auth.scope_kp.clone(),
             identity_service: self.domain.identity_service_id.clone(),
+            service_api: self.capif.as_ref().map(Capif::service_api),
         };
         Policy::new(settings, self.policy.clone()).ok()
     }
@@ -360,7 +368,11 @@ impl Config {
             (auth.issuer.is_empty(), "auth.issuer", "must not be empty"),
             (auth.audience.is_empty(), "auth.audience", "must not be empty"),
             (auth.location().is_none(), "auth", "needs one of jwks_file and jwks_url"),
-            (self.rules().is_none(), "policy", "two rows are for the same san and client_id"),
+            (
+                self.rules().is_none(),
+                "policy",
+                "two rows are for the same san and client_id, or both without client_id",
+            ),
             (
                 self.policy.iter().any(|row| row.roles.contains(&Role::GroupManager) && row.uri.is_none()),
                 "policy",
@@ -383,7 +395,12 @@ impl Config {
                 "module must be an absolute path: no other library is to be found in its place",
             ),
         ];
-        rules.into_iter().find(|(is_wrong, ..)| *is_wrong).map(|(_, key, what)| (key, what)).or(none)
+        rules
+            .into_iter()
+            .find(|(is_wrong, ..)| *is_wrong)
+            .map(|(_, key, what)| (key, what))
+            .or(none)
+            .or_else(|| capif::check(self))
     }
 }
 

@@ -35,7 +35,7 @@ impl Service {
         km.check(&self.skms_uri, now, self.window).map_err(Failure::from)?;
         match resource {
             IdentityResource::KeyProv { .. } => {
-                let key = document_key(replay_key(&session.token.replay_token(), &km), asked);
+                let key = document_key(replay_key(&session.token()?.replay_token(), &km), asked);
                 let memory = Memory { key, expires: self.remembered(now) };
                 let answer = |material| match material {
                     Material::Keys { key_sets, .. } => self.key_provision(&request, key_sets, now),
@@ -62,7 +62,7 @@ impl Service {
         session.trace.action = Action::Request;
         session.trace.target = subject.value().to_owned();
         let standing = self.standing(session, subject).await?;
-        self.policy.may_read(&session.token, session.channel(), service, subject, standing)?;
+        self.policy.may_read(session.token.as_deref(), session.channel(), service, subject, standing)?;
         Ok(())
     }
 

@@ -21,7 +21,7 @@ impl Service {
         let mut user = None;
         let result = match self.authenticate(caller, moment).await {
             Ok(mut session) => {
-                user = self.policy.user_uri(&session.token, session.channel(), &echo.subject);
+                user = self.policy.user_uri(session.token.as_deref(), session.channel(), &echo.subject);
                 let result = self.read_for_km(&mut session, body).await;
                 self.conclude(&session, result).await
             }
@@ -36,7 +36,7 @@ impl Service {
     async fn read_for_km(&self, session: &mut Session<'_>, body: Body<'_>) -> Result<Response, Refused> {
         let request = Request::from_json(body.read()?).map_err(Failure::from)?;
         request.check(&self.skms_uri, session.moment.time, self.window).map_err(Failure::from)?;
-        let key = replay_key(&session.token.replay_token(), &request);
+        let key = replay_key(&session.token()?.replay_token(), &request);
         let memory = Memory { key, expires: self.remembered(session.moment.time) };
         self.respond(session, &request, memory).await
     }
@@ -58,7 +58,7 @@ impl Service {
     /// The KM Response with what is asked for.
     async fn respond(&self, session: &mut Session<'_>, request: &Request, memory: Memory) -> Result<Response, Refused> {
         let now = session.moment.time;
-        let user = self.policy.user_uri(&session.token, session.channel(), request.subject());
+        let user = self.policy.user_uri(session.token.as_deref(), session.channel(), request.subject());
         let answer = |material| {
             let (found_for, payload) = match material {
                 Material::Record(record) => (record.user_uri().clone(), record.payload().clone()),

@@ -82,7 +82,7 @@ impl Service {
         let service = Identifier::new(path.service).map_err(|_| malformed(BodyError::Length("ServiceID")))?;
         let subject = subject(path)?;
         session.trace.target = target(&service, &subject);
-        self.policy.may_provision(&session.token, session.channel(), &service)?;
+        self.policy.may_provision(session.token()?, session.channel(), &service)?;
         // Whom the record is for does not matter: it may be stored for when the user is no longer blocked.
         if self.is_blocked(session, &Subject::Service).await? {
             return Err(Refusal::Blocked.into());

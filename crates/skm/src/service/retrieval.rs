@@ -73,7 +73,7 @@ impl Service {
         session.trace.action = if is_identity { Action::Issue } else { Action::ReadRecord };
         session.trace.target = if is_identity { subject.value().to_owned() } else { target(service, subject) };
         let standing = self.standing(session, subject).await?;
-        let right = self.policy.may_read(&session.token, session.channel(), service, subject, standing)?;
+        let right = self.policy.may_read(session.token.as_deref(), session.channel(), service, subject, standing)?;
         let found = match subject {
             Subject::User(user) if is_identity => self.find_keys(user, asked, request.date_time(), right).await?,
             _ if is_identity => Found::Nothing,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::{Failure, Identifier, Subject};
@@ -12,17 +13,26 @@ use crate::domain::LoadError;
 use crate::limits::OverLimit;
 use crate::policy::{self, Channel, Standing};
 use crate::store::StoreError;
-use crate::tls::{San, network};
-use crate::token::{AccessToken, TokenError, bearer};
+use crate::tls::{ClientCertificate, San, network};
+use crate::token::{AccessToken, KeySource, TokenError, Verifier, bearer};
 
-/// Who is limited: the certificate, and subject and client of the token; there is one issuer.
-pub(super) type Principal = (Option<San>, Identifier, Identifier);
+/// Who is limited: the certificate, and subject and client of the token. That there are two issuers where there is
+/// CAPIF does not matter, as a certificate goes with their tokens.
+pub(super) type Principal = (Option<San>, Option<(Identifier, Identifier)>);
 
-/// A request whose token is valid.
+/// How the tokens of an issuer are checked.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    pub(super) verifier: Verifier,
+    pub(super) keys: KeySource,
+}
+
+/// A request of somebody who is known.
 #[derive(Debug)]
 pub(super) struct Session<'a> {
     pub(super) caller: &'a Caller<'a>,
-    pub(super) token: Arc<AccessToken>,
+    /// The token, which is valid; none where CAPIF does without one.
+    pub(super) token: Option<Arc<AccessToken>>,
     pub(super) moment: Moment,
     /// What the audit log says if the request ends here.
     pub(super) trace: Trace,
@@ -100,7 +110,28 @@ pub(super) fn internal(error: &dyn std::error::Error) -> Refused {
     Failure::Internal.into()
 }
 
+impl Tokens {
+    /// Checks the token of a request.
+    pub(super) async fn verify(&self, caller: &Caller<'_>, moment: Moment) -> Result<Arc<AccessToken>, TokenError> {
+        let token = caller.authorization.ok_or(TokenError::Missing).and_then(bearer)?;
+        let thumbprint = caller.peer.certificate.as_ref().map(ClientCertificate::thumbprint);
+        self.keys.verify(&self.verifier, token, thumbprint, (moment.time, moment.instant)).await
+    }
+
+    /// Fetches the keys of the issuer, where it is due.
+    pub(super) async fn refresh(&self, now: Instant) {
+        if let Err(error) = self.keys.refresh(now).await {
+            tracing::warn!(%error, "the keys of the token issuer are not current");
+        }
+    }
+}
+
 impl<'a> Session<'a> {
+    /// The token, for those who are not served without.
+    pub(super) fn token(&self) -> Result<&AccessToken, Failure> {
+        self.token.as_deref().ok_or(Failure::Token)
+    }
+
     pub(super) const fn channel(&self) -> Channel<'a> {
         self.caller.channel()
     }
@@ -110,7 +141,7 @@ impl<'a> Session<'a> {
         let Trace { action, target, period, .. } = self.trace.clone();
         Event {
             time: self.moment.time,
-            principal: policy::principal(&self.token, self.channel()).to_owned(),
+            principal: policy::principal(self.token.as_deref(), self.channel()).to_owned(),
             action,
             target,
             period,
@@ -130,13 +161,18 @@ impl Service {
         caller: &'a Caller<'a>,
         moment: Moment,
     ) -> Result<Session<'a>, Refused> {
+        let verified = self.tokens.verify(caller, moment).await;
+        self.admit(caller, moment, verified.map(Some))
+    }
+
+    /// Takes in who was found to send a request, unless there are too many of it.
+    pub(super) fn admit<'a>(
+        &self,
+        caller: &'a Caller<'a>,
+        moment: Moment,
+        verified: Result<Option<Arc<AccessToken>>, TokenError>,
+    ) -> Result<Session<'a>, Refused> {
         let since_start = moment.instant.saturating_duration_since(self.start);
-        let certificate = caller.peer.certificate.as_ref();
-        let thumbprint = certificate.map(|certificate| certificate.thumbprint());
-        let verified = match caller.authorization.ok_or(TokenError::Missing).and_then(bearer) {
-            Ok(token) => self.token_keys.verify(&self.verifier, token, thumbprint, (moment.time, moment.instant)).await,
-            Err(error) => Err(error),
-        };
         let token = match verified {
             Ok(token) => token,
             Err(error) => {
@@ -145,8 +181,9 @@ impl Service {
                 return Err(Failure::Token.into());
             }
         };
-        let san = certificate.map(|certificate| certificate.san().clone());
-        self.principals.admit(&(san, token.subject().clone(), token.client_id().clone()), since_start)?;
+        let san = caller.peer.certificate.as_ref().map(|certificate| certificate.san().clone());
+        let of_token = token.as_ref().map(|token| (token.subject().clone(), token.client_id().clone()));
+        self.principals.admit(&(san, of_token), since_start)?;
         let trace = Trace { action: Action::Request, target: String::new(), period: None, is_logged: false };
         Ok(Session { caller, token, moment, trace })
     }
@@ -176,7 +213,7 @@ impl Service {
     }
 
     pub(super) async fn is_blocked(&self, session: &Session<'_>, subject: &Subject) -> Result<bool, Refused> {
-        for uri in self.policy.concerned(&session.token, session.channel(), subject) {
+        for uri in self.policy.concerned(session.token.as_deref(), session.channel(), subject) {
             if self.store.is_blocked(&uri).await? {
                 return Ok(true);
             }
@@ -185,7 +222,7 @@ impl Service {
     }
 
     async fn is_delegate(&self, session: &Session<'_>, user: &Uri) -> Result<bool, Refused> {
-        let Some(delegate) = policy::delegate(&session.token, session.channel()) else { return Ok(false) };
+        let Some(delegate) = policy::delegate(session.token.as_deref(), session.channel()) else { return Ok(false) };
         Ok(self.store.is_delegate(delegate, user, session.moment.time).await?)
     }
 }

@@ -6,6 +6,7 @@ use mikey_sakke::km::{Identifier, Token};
 use mikey_sakke::time::Timestamp;
 
 use super::TokenError;
+use super::capif::ServiceApis;
 use super::json::{Object, Value};
 
 /// A token that was found valid.
@@ -15,6 +16,8 @@ pub struct AccessToken {
     pub(super) subject: Identifier,
     pub(super) client_id: Identifier,
     pub(super) scopes: Vec<String>,
+    /// What it is for, if it is one of a CAPIF core function.
+    pub(super) service_apis: Option<ServiceApis>,
     pub(super) user: Option<Identifier>,
     pub(super) services: Option<Vec<Identifier>>,
     pub(super) id: Option<Identifier>,
@@ -23,7 +26,7 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// `sub`.
+    /// `sub`; the client if a token of CAPIF does without it.
     pub const fn subject(&self) -> &Identifier {
         &self.subject
     }
@@ -36,6 +39,21 @@ impl AccessToken {
     /// Whether `scope` has this one.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.iter().any(|given| given == scope)
+    }
+
+    /// The device that it is for: its subject. One of CAPIF is for none.
+    pub fn device(&self) -> Option<&Identifier> {
+        self.is_of_seal().then_some(&self.subject)
+    }
+
+    /// Whether it is one of the SEAL identity management server, and not of a CAPIF core function.
+    pub const fn is_of_seal(&self) -> bool {
+        self.service_apis.is_none()
+    }
+
+    /// Whether it is a token of a CAPIF core function for this API of this API exposing function.
+    pub fn is_for_service_api(&self, aef_id: &str, api_name: &str) -> bool {
+        self.service_apis.as_ref().is_some_and(|apis| apis.include(aef_id, api_name))
     }
 
     /// The VAL user, as the token writes it.

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mikey_sakke::km::Identifier;
 use mikey_sakke::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::capif::{CapifTokenSettings, ServiceApis};
 use super::claims::Claims;
 use super::json::{self, JsonError, Object, Value};
 use super::verified::{Key, Verified};
@@ -39,10 +41,17 @@ pub struct TokenSettings {
     pub claim_services: String,
 }
 
+/// Whose tokens are checked.
+#[derive(Debug)]
+enum Settings {
+    Seal(TokenSettings),
+    Capif(CapifTokenSettings),
+}
+
 /// Checks access tokens.
 #[derive(Debug)]
 pub struct Verifier {
-    settings: TokenSettings,
+    settings: Settings,
     verified: Mutex<Verified<AccessToken>>,
 }
 
@@ -63,9 +72,24 @@ pub fn bearer(value: &[u8]) -> Result<&str, TokenError> {
 }
 
 impl Verifier {
-    /// A verifier with these settings.
+    /// A verifier of the tokens of a SEAL identity management server.
     pub fn new(settings: TokenSettings) -> Self {
-        Self { settings, verified: Mutex::default() }
+        Self { settings: Settings::Seal(settings), verified: Mutex::default() }
+    }
+
+    /// A verifier of the tokens of a CAPIF core function.
+    pub fn of_capif(settings: CapifTokenSettings) -> Self {
+        Self { settings: Settings::Capif(settings), verified: Mutex::default() }
+    }
+
+    /// Whether a token says that it is from the issuer whose tokens are checked here. What it says is not checked yet.
+    pub fn is_asked(&self, token: &str) -> bool {
+        let claims = token.split('.').nth(1).and_then(|claims| Some(Claims(object(claims, Part::Claims).ok()?)));
+        let issuer = match &self.settings {
+            Settings::Seal(settings) => &settings.issuer,
+            Settings::Capif(settings) => &settings.issuer,
+        };
+        token.len() <= MAX_TOKEN_OCTETS && claims.is_some_and(|claims| check_issuer(&claims, issuer).is_ok())
     }
 
     /// Checks a token as [`verify`](Self::verify) does, unless it was found valid with these keys and this certificate
@@ -129,44 +153,112 @@ impl Verifier {
         if let Some(name) = ID_TOKEN_CLAIMS.into_iter().find(|name| claims.has(name)) {
             return Err(TokenError::IdToken(name));
         }
-        if claims.required("iss", Claims::text)? != self.settings.issuer {
-            return Err(TokenError::Issuer);
-        }
-        let audiences = claims.required("aud", |claims, _| claims.audiences())?;
-        if !audiences.iter().any(|audience| audience.as_str() == self.settings.audience) {
-            return Err(TokenError::Audience);
-        }
-        let token = AccessToken {
-            issuer: self.settings.issuer.clone(),
-            subject: claims.required("sub", Claims::identifier)?,
-            client_id: claims.required("client_id", Claims::identifier)?,
-            scopes: claims.required("scope", Claims::scopes)?,
-            user: claims.identifier(&self.settings.claim_user)?,
-            services: claims.identifiers(&self.settings.claim_services)?,
-            id: claims.identifier("jti")?,
-            expires: self.check_times(claims, now)?,
-            hash,
+        let token = match &self.settings {
+            Settings::Seal(settings) => of_seal(settings, claims, now, hash)?,
+            Settings::Capif(settings) => of_capif(settings, claims, now, hash)?,
         };
         check_confirmation(claims.confirmation()?, certificate)?;
         Ok(token)
     }
+}
 
+/// The token of a SEAL identity management server (RFC 9068).
+fn of_seal(
+    settings: &TokenSettings,
+    claims: &Claims,
+    now: Timestamp,
+    hash: [u8; 32],
+) -> Result<AccessToken, TokenError> {
+    check_issuer(claims, &settings.issuer)?;
+    if !is_among(&claims.required("aud", |claims, _| claims.audiences())?, &settings.audience) {
+        return Err(TokenError::Audience);
+    }
+    Ok(AccessToken {
+        issuer: settings.issuer.clone(),
+        subject: claims.required("sub", Claims::identifier)?,
+        client_id: claims.required("client_id", Claims::identifier)?,
+        scopes: claims.required("scope", Claims::scopes)?,
+        service_apis: None,
+        user: claims.identifier(&settings.claim_user)?,
+        services: claims.identifiers(&settings.claim_services)?,
+        id: claims.identifier("jti")?,
+        expires: Times { leeway: settings.leeway, max_life: settings.max_life, now }
+            .check(claims, Some(claims.required("iat", Claims::timestamp)?))?,
+        hash,
+    })
+}
+
+/// The token of a CAPIF core function, which has `iss`, `client_id`, `scope` and `exp` alone by its profile, and of the
+/// others those that it is given.
+fn of_capif(
+    settings: &CapifTokenSettings,
+    claims: &Claims,
+    now: Timestamp,
+    hash: [u8; 32],
+) -> Result<AccessToken, TokenError> {
+    check_issuer(claims, &settings.issuer)?;
+    let is_for_this_server = match (claims.audiences()?, &settings.audience) {
+        (Some(audiences), Some(audience)) => is_among(&audiences, audience),
+        (Some(audiences), None) => is_among(&audiences, &settings.aef_id),
+        (None, Some(_)) => return Err(TokenError::MissingClaim("aud".into())),
+        (None, None) => true,
+    };
+    if !is_for_this_server {
+        return Err(TokenError::Audience);
+    }
+    let client_id = claims.required("client_id", Claims::identifier)?;
+    let scopes = claims.required("scope", Claims::scopes)?;
+    let service_apis = ServiceApis::of_scopes(&scopes).ok_or_else(|| TokenError::Claim("scope".into()))?;
+    Ok(AccessToken {
+        issuer: settings.issuer.clone(),
+        subject: claims.identifier("sub")?.unwrap_or_else(|| client_id.clone()),
+        client_id,
+        // They mean nothing to this server but in CAPIF's one.
+        scopes: Vec::new(),
+        service_apis: Some(service_apis),
+        user: None,
+        services: None,
+        id: claims.identifier("jti")?,
+        expires: Times { leeway: settings.leeway, max_life: settings.max_life, now }
+            .check(claims, claims.timestamp("iat")?)?,
+        hash,
+    })
+}
+
+fn check_issuer(claims: &Claims, issuer: &str) -> Result<(), TokenError> {
+    if claims.required("iss", Claims::text)? == issuer { Ok(()) } else { Err(TokenError::Issuer) }
+}
+
+fn is_among(audiences: &[Identifier], own: &str) -> bool {
+    audiences.iter().any(|audience| audience.as_str() == own)
+}
+
+/// When a token may have been issued, and how long it may live.
+struct Times {
+    leeway: Duration,
+    max_life: Duration,
+    now: Timestamp,
+}
+
+impl Times {
     /// Checks when the token was issued, becomes valid and expires, and returns the last.
-    fn check_times(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, TokenError> {
-        let issued = claims.required("iat", Claims::timestamp)?;
+    fn check(&self, claims: &Claims, issued: Option<Timestamp>) -> Result<Timestamp, TokenError> {
         let expires = claims.required("exp", Claims::timestamp)?;
-        let latest = now.saturating_add(self.settings.leeway);
-        if issued > latest {
+        let latest = self.now.saturating_add(self.leeway);
+        if issued.is_some_and(|issued| issued > latest) {
             return Err(TokenError::IssuedInFuture);
         }
         if claims.timestamp("nbf")?.is_some_and(|from| from > latest) {
             return Err(TokenError::NotYetValid);
         }
-        if expires.saturating_add(self.settings.leeway) <= now {
+        if expires.saturating_add(self.leeway) <= self.now {
             return Err(TokenError::Expired);
         }
-        let life = expires.to_unix().checked_sub(issued.to_unix()).filter(|&life| life > 0);
-        if life.is_none_or(|life| Duration::from_secs(life) > self.settings.max_life) {
+        let life = match issued {
+            Some(issued) => expires.to_unix().checked_sub(issued.to_unix()).filter(|&life| life > 0),
+            None => Some(expires.to_unix().saturating_sub(self.now.to_unix())),
+        };
+        if life.is_none_or(|life| Duration::from_secs(life) > self.max_life) {
             return Err(TokenError::Life);
         }
         Ok(expires)

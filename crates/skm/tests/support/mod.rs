@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mikey_sakke::time::Timestamp;
 use serde_json::{Value, json};
-use skm::token::{AccessToken, KeySet, TokenError, TokenSettings, Verifier};
+use skm::token::{AccessToken, CapifTokenSettings, KeySet, TokenError, TokenSettings, Verifier};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -36,6 +36,17 @@ pub(crate) fn settings() -> TokenSettings {
         max_life: Duration::from_secs(3600),
         claim_user: "val_user_id".into(),
         claim_services: "val_service_ids".into(),
+    }
+}
+
+/// Those of a CAPIF core function, without an audience.
+pub(crate) fn capif_settings() -> CapifTokenSettings {
+    CapifTokenSettings {
+        issuer: "https://ccf.example.org".into(),
+        audience: None,
+        aef_id: "aef-1".into(),
+        leeway: Duration::from_secs(30),
+        max_life: Duration::from_secs(3600),
     }
 }
 
@@ -129,6 +140,16 @@ pub(crate) fn claims() -> Value {
         "jti": "one",
         "val_user_id": "sip:alice@example.org",
         "val_service_ids": ["urn:example:fleet"],
+    })
+}
+
+/// What a CAPIF core function puts into a token, by its profile.
+pub(crate) fn capif_claims() -> Value {
+    json!({
+        "iss": "https://ccf.example.org",
+        "exp": NOW + 600,
+        "client_id": "client-1",
+        "scope": "3gpp#aef-2:ss-gm;aef-1:ss-im,ss-kir",
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use skm::config::Config;
@@ -25,7 +25,8 @@ pub(crate) fn run(Command::Check: &Command, path: &Path, out: &mut dyn Write) ->
     let config = read_config(path)?;
     let mut results = vec![seal(&config)];
     results.extend(tls(&config));
-    results.push(issuer(&config));
+    results.push(issuer("auth", config.auth.jwks_file.as_ref()));
+    results.push(issuer("capif", capif_keys(&config)));
     results.push(recipients(&config).map(drop));
     let faults: Vec<_> = results.into_iter().filter_map(Result::err).collect();
     if let Some((last, others)) = faults.split_last() {
@@ -64,16 +65,22 @@ fn tls(config: &Config) -> Vec<anyhow::Result<()>> {
     vec![Tls::new(tls.clone(), clients).map(drop).context("[tls]")]
 }
 
-fn issuer(config: &Config) -> anyhow::Result<()> {
-    let Some(path) = &config.auth.jwks_file else { return Ok(()) };
+fn issuer(section: &str, jwks_file: Option<&PathBuf>) -> anyhow::Result<()> {
+    let Some(path) = jwks_file else { return Ok(()) };
     let read = || KeySet::from_json(&std::fs::read(path)?).map_err(anyhow::Error::from);
-    read().map(drop).with_context(|| format!("[auth] jwks_file {}", path.display()))
+    read().map(drop).with_context(|| format!("[{section}] jwks_file {}", path.display()))
+}
+
+/// The keys of the core function, if they are in a file.
+fn capif_keys(config: &Config) -> Option<&PathBuf> {
+    config.capif.as_ref()?.jwks_file.as_ref()
 }
 
 /// Whether certificates or token issuer are those of a trial. A file that cannot be read is for those who need it.
 pub(crate) fn is_trial(config: &Config) -> bool {
     let files = [Some(&config.tls.cert), config.tls.client_ca.as_ref()].into_iter().flatten();
     let mut certificates = files.filter_map(|path| std::fs::read(path).ok());
-    let keys = config.auth.jwks_file.as_ref().and_then(|path| std::fs::read(path).ok());
-    certificates.any(|pem| is_trial_certificate(&pem)) || keys.is_some_and(|jwks| is_trial_issuer(&jwks))
+    let files = [config.auth.jwks_file.as_ref(), capif_keys(config)].into_iter().flatten();
+    let mut key_sets = files.filter_map(|path| std::fs::read(path).ok());
+    certificates.any(|pem| is_trial_certificate(&pem)) || key_sets.any(|jwks| is_trial_issuer(&jwks))
 }
