@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod capif;
 mod clients;
 mod fleet;
 #[path = "../support/http.rs"]

@@ -14,6 +14,7 @@ mod site;
 mod support;
 
 mod authorisation;
+mod capif;
 mod distribution;
 mod documents;
 mod ends;
