@@ -93,7 +93,8 @@ impl Store {
     async fn over(database: Arc<dyn Database>, secret: Secret, server: &str) -> Result<Self, StoreError> {
         let Keys { data: key, audit } = open_keys(&*database, secret).await?;
         let chain = Chain::new(audit, server.to_owned());
-        Ok(Self { writer: Writer::start(database.clone(), chain.clone()), database, key, chain })
+        let writer = Writer::start(database.clone(), chain.clone(), key.id());
+        Ok(Self { database, writer, key, chain })
     }
 
     /// The record for a subject of a service, valid or not, with its version.

@@ -1,12 +1,14 @@
 //! Changes that are committed together.
 //!
-//! What becomes of a change depends on rows: a condition, a replay, a quota. A back end locks the database, loads the
-//! rows that the changes of a [`Batch`] depend on, lets it [`apply`](Batch::apply) them one after the other in memory,
-//! saves the rows that are other than before, and commits. So the decisions stand here once for all back ends, a
-//! change that comes to nothing costs its neighbours nothing, and a batch takes a few statements.
+//! What becomes of a change depends on rows: a condition, a replay, a quota. A back end locks what nobody else may
+//! change meanwhile, loads the rows that the changes of a [`Batch`] depend on, lets it [`apply`](Batch::apply) them one
+//! after the other in memory, saves the rows that are other than they stand in the database, and commits. So the
+//! decisions stand here once for all back ends, a change that comes to nothing costs its neighbours nothing, and a batch
+//! takes a few statements.
 
 use std::collections::BTreeMap;
 use std::mem::take;
+use std::sync::Arc;
 
 use mikey_sakke::time::Timestamp;
 
@@ -89,7 +91,7 @@ impl TryFrom<Answer> for bool {
     }
 }
 
-/// The rows of a table that a batch depends on.
+/// The rows of a table that a batch depends on, in the order of their keys.
 #[derive(Debug)]
 pub(super) struct Table<K, V> {
     rows: BTreeMap<K, Row<V>>,
@@ -97,18 +99,26 @@ pub(super) struct Table<K, V> {
 
 #[derive(Debug)]
 struct Row<V> {
+    /// What is to stand in the database.
     value: Option<V>,
-    is_changed: bool,
+    /// What stands there, as far as that is known.
+    stored: Option<V>,
 }
 
-impl<K: Ord, V> Table<K, V> {
+impl<V: PartialEq> Row<V> {
+    fn is_changed(&self) -> bool {
+        self.value != self.stored
+    }
+}
+
+impl<K: Ord, V: Clone + PartialEq> Table<K, V> {
     const fn new() -> Self {
         Self { rows: BTreeMap::new() }
     }
 
     /// Notes a row to load.
     fn want(&mut self, key: K) {
-        self.rows.insert(key, Row { value: None, is_changed: false });
+        self.rows.insert(key, Row { value: None, stored: None });
     }
 
     fn get(&self, key: &K) -> Option<&V> {
@@ -116,7 +126,8 @@ impl<K: Ord, V> Table<K, V> {
     }
 
     fn set(&mut self, key: K, value: Option<V>) {
-        self.rows.insert(key, Row { value, is_changed: true });
+        let stored = self.rows.remove(&key).and_then(|row| row.stored);
+        self.rows.insert(key, Row { value, stored });
     }
 
     /// The keys of the rows to load.
@@ -129,30 +140,48 @@ impl<K: Ord, V> Table<K, V> {
 
     /// Takes a row that was found.
     pub(super) fn load(&mut self, key: K, value: V) {
-        self.rows.insert(key, Row { value: Some(value), is_changed: false });
+        self.rows.insert(key, Row { value: Some(value.clone()), stored: Some(value) });
+    }
+
+    /// Takes a row of which something else was just stored, in advance, than what was found.
+    pub(super) fn claim(&mut self, key: K, found: Option<V>, stored: V) {
+        self.rows.insert(key, Row { value: found, stored: Some(stored) });
     }
 
     /// The keys of the rows that are other than before.
     fn changed(&self) -> impl Iterator<Item = &K> {
-        self.rows.iter().filter(|(_, row)| row.is_changed).map(|(key, _)| key)
+        self.rows.iter().filter(|(_, row)| row.is_changed()).map(|(key, _)| key)
     }
 
     /// The rows to insert or replace.
     pub(super) fn put(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.rows.iter().filter(|(_, row)| row.is_changed).filter_map(|(key, row)| Some((key, row.value.as_ref()?)))
+        self.rows.iter().filter(|(_, row)| row.is_changed()).filter_map(|(key, row)| Some((key, row.value.as_ref()?)))
     }
 
     /// The keys of the rows to delete.
     pub(super) fn deleted(&self) -> impl Iterator<Item = &K> {
-        self.rows.iter().filter(|(_, row)| row.is_changed && row.value.is_none()).map(|(key, _)| key)
+        self.rows.iter().filter(|(_, row)| row.is_changed() && row.value.is_none()).map(|(key, _)| key)
     }
+}
+
+/// Rows that a back end may store before it is known which of them stay.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    /// Replay keys, and when they expire.
+    pub(super) replays: BTreeMap<[u8; 32], i64>,
+    /// Counters of issues, and how much they increase.
+    pub(super) issues: BTreeMap<IssueKey, i64>,
 }
 
 /// Changes with the rows that they depend on.
 #[derive(Debug)]
 pub(super) struct Batch {
     chain: Chain,
+    key_id: Arc<str>,
     writes: Vec<(Write, Event)>,
+    is_of_requests: bool,
+    /// What may be stored in advance.
+    pub(super) claims: Claims,
     pub(super) sealed: Table<RowKey, SealedRow>,
     /// When they expire, in seconds since 1970-01-01T00:00:00Z, as all times in rows.
     pub(super) replays: Table<[u8; 32], i64>,
@@ -172,10 +201,14 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(chain: Chain, writes: Vec<(Write, Event)>) -> Self {
+    /// Changes by the server of a chain, which has the data key of this id.
+    pub(super) fn new(chain: Chain, key_id: Arc<str>, writes: Vec<(Write, Event)>) -> Self {
         let mut batch = Self {
             chain,
+            key_id,
             writes: Vec::new(),
+            is_of_requests: writes.iter().all(|(write, _)| matches!(write, Write::Accept { .. } | Write::Log)),
+            claims: Claims::default(),
             sealed: Table::new(),
             replays: Table::new(),
             issues: Table::new(),
@@ -190,19 +223,36 @@ impl Batch {
             match write {
                 Write::Put { key, .. } | Write::Delete { key, .. } => batch.sealed.want(key.clone()),
                 Write::PutAll { rows } => rows.iter().for_each(|(key, ..)| batch.sealed.want(key.clone())),
-                Write::Accept { key, quota, .. } => {
+                Write::Accept { key, expires, quota } => {
                     batch.replays.want(*key);
+                    batch.claims.replays.entry(*key).or_insert(seconds(*expires));
                     if let Some((issue, _)) = quota {
                         batch.issues.want(issue.clone());
+                        *batch.claims.issues.entry(issue.clone()).or_default() += 1;
                     }
+                }
+                Write::Release { key } => {
+                    batch.replays.want(*key);
+                    batch.claims.replays.entry(*key).or_insert(0);
                 }
                 Write::RemoveDelegate { key } => batch.delegates.want(key.clone()),
                 Write::Block { uri } | Write::Unblock { uri } => batch.blocks.want(uri.clone()),
-                Write::Release { .. } | Write::AddDelegate { .. } | Write::Log => {}
+                Write::AddDelegate { .. } | Write::Log => {}
             }
         }
         batch.writes = writes;
         batch
+    }
+
+    /// Whether it is of nothing but requests and entries of the audit log. Such batches of several servers exclude
+    /// each other by the rows that they claim, if these are claimed in their order, the replay keys first.
+    pub(super) const fn is_of_requests(&self) -> bool {
+        self.is_of_requests
+    }
+
+    /// The id of the data key of the server.
+    pub(super) fn key_id(&self) -> &str {
+        &self.key_id
     }
 
     /// The name of the server whose audit log is continued.

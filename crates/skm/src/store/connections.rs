@@ -5,8 +5,8 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Semaphore;
@@ -18,7 +18,10 @@ use super::error::too_late;
 /// How long an answer may take, with all that it takes to get to the database.
 const ANSWER: Duration = Duration::from_secs(4);
 
-/// How long a connection that was left alone may take to show that it is still there.
+/// How long a connection may be left alone, and is still taken for one that is there.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How long a connection that was left alone for longer may take to show that it is.
 const ALIVE: Duration = Duration::from_secs(1);
 
 /// What is asked of a database on a connection.
@@ -27,7 +30,8 @@ pub(super) type Answering<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> 
 /// Connections, at most so many at once.
 pub(super) struct Connections<C: Connection> {
     options: C::Options,
-    idle: Mutex<Vec<C>>,
+    /// Since when each is left alone.
+    idle: Mutex<Vec<(C, Instant)>>,
     permits: Semaphore,
     check: Check,
 }
@@ -41,7 +45,8 @@ impl<C: Connection> Connections<C> {
     }
 
     /// Asks the database. Without an answer in time, or if this is dropped, the connection is closed, and what it was
-    /// about to change is not changed, unless the commit was on its way.
+    /// about to change is not changed, unless the commit was on its way. After a failure the others are closed as well,
+    /// since they may have failed with it.
     pub(super) async fn ask<T, E: Into<StoreError>>(
         &self,
         question: impl for<'c> FnOnce(&'c mut C) -> Answering<'c, T, E>,
@@ -54,16 +59,24 @@ impl<C: Connection> Connections<C> {
             let mut connection = self.connection().await?;
             (self.check)()?;
             let answer = question(&mut connection).await.map_err(Into::into)?;
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            self.idle().push((connection, Instant::now()));
             Ok(answer)
         };
-        timeout(ANSWER, answer).await.map_err(|_| too_late())?
+        let answer = timeout(ANSWER, answer).await.unwrap_or_else(|_| Err(too_late().into()));
+        if matches!(answer, Err(StoreError::Database(_))) {
+            self.idle().clear();
+        }
+        answer
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(C, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connection(&self) -> Result<C, sqlx::Error> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(mut connection) = idle
-            && let Ok(Ok(())) = timeout(ALIVE, connection.ping()).await
+        let idle = self.idle().pop();
+        if let Some((mut connection, since)) = idle
+            && (since.elapsed() < FRESH || matches!(timeout(ALIVE, connection.ping()).await, Ok(Ok(()))))
         {
             return Ok(connection);
         }

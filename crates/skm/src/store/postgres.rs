@@ -1,13 +1,16 @@
 //! A store in a database of PostgreSQL, for one server or several.
 
+use std::collections::BTreeSet;
+use std::mem::take;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions, Connection, Postgres, Transaction, query, query_as};
+use sha2::{Digest as _, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgQueryResult, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Postgres, Transaction, query, query_as};
 use tokio::time::timeout;
 
 use super::StoreError;
@@ -15,7 +18,7 @@ use super::batch::{Batch, IssueKey};
 use super::connections::Connections;
 use super::error::too_late;
 use super::schema;
-use super::sql::{Dialect, Sql};
+use super::sql::{Alone, Dialect, Sql};
 
 /// Connections that read.
 const READERS: usize = 8;
@@ -34,6 +37,12 @@ pub(super) async fn open(url: &str) -> Result<Sql<Postgres>, StoreError> {
     schema::check(writer.ask(|connection| Box::pin(found_schema(connection))).await?)?;
     Ok(Sql { writer, readers: Connections::new(options, READERS, Arc::new(|| Ok(()))) })
 }
+
+/// The lock that those share who accept requests, and that one has alone who changes anything else: `SKM-S`.
+const BATCHES: i64 = 0x53_4b_4d_2d_53;
+
+/// Stands for when a replay key expires that was there before: that it is there is all that counts.
+const EXPIRES_SOMETIME: i64 = i64::MIN;
 
 /// Brings the schema up to date, while no other does.
 pub(super) async fn migrate(url: &str) -> Result<(), StoreError> {
@@ -79,34 +88,72 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
 impl Dialect for Postgres {
     const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 
-    /// Batches of all servers come one after the other, whatever rows they change: a condition that holds when it is
-    /// checked holds until the commit.
-    async fn begin(connection: &mut PgConnection) -> Result<Transaction<'_, Self>, StoreError> {
-        let mut transaction = connection.begin().await?;
-        let locked = query("SELECT id FROM keyring FOR UPDATE").execute(&mut *transaction).await?;
-        if locked.rows_affected() != 1 {
-            return Err(StoreError::Damaged("keyring"));
-        }
-        Ok(transaction)
+    const PRUNE: &str = "DELETE FROM replays WHERE key = ANY(ARRAY(\
+        SELECT key FROM replays WHERE expires <= $1 LIMIT 1000 FOR UPDATE SKIP LOCKED))";
+
+    fn changed(done: &PgQueryResult) -> u64 {
+        done.rows_affected()
     }
 
+    /// The locks are taken before anything is read, so that each statement after them sees what was committed by those
+    /// who had them before. Each sees what others committed until it began, whatever the database is set to.
+    async fn begin<'c>(
+        connection: &'c mut PgConnection,
+        alone: Alone<'_>,
+    ) -> Result<Transaction<'c, Self>, StoreError> {
+        let locks = match alone {
+            Alone::Everything => format!("SELECT pg_advisory_xact_lock({BATCHES})"),
+            Alone::AuditLog(server) => format!(
+                "SELECT pg_advisory_xact_lock_shared({BATCHES}); SELECT pg_advisory_xact_lock({})",
+                audit_log(server)
+            ),
+        };
+        let begin = AssertSqlSafe(format!("BEGIN ISOLATION LEVEL READ COMMITTED; {locks}"));
+        Ok(connection.begin_with(begin).await?)
+    }
+
+    /// A replay key that another transaction is inserting is waited for: if that commits, it is there, and if not, it is
+    /// ours. So is a counter, of which the update sees what was committed last. All claim in one order, that of the
+    /// keys, so that no two wait for each other.
     async fn load(connection: &mut PgConnection, batch: &mut Batch) -> Result<(), StoreError> {
-        let keys = batch.replays.wanted();
-        if !keys.is_empty() {
-            let select = query_as("SELECT key, expires FROM replays WHERE key = ANY($1)").bind(&keys);
-            let found: Vec<([u8; 32], i64)> = select.fetch_all(&mut *connection).await?;
-            found.into_iter().for_each(|(key, expires)| batch.replays.load(key, expires));
+        let claims = take(&mut batch.claims);
+        if !claims.replays.is_empty() {
+            let (keys, expiries): (Vec<[u8; 32]>, Vec<i64>) = claims.replays.iter().unzip();
+            let insert = query_as(
+                "INSERT INTO replays (key, expires) SELECT * FROM UNNEST($1::BYTEA[], $2::BIGINT[]) \
+                 ON CONFLICT DO NOTHING RETURNING key",
+            )
+            .bind(keys)
+            .bind(expiries);
+            let claimed: Vec<([u8; 32],)> = insert.fetch_all(&mut *connection).await?;
+            let claimed: BTreeSet<_> = claimed.into_iter().map(|(key,)| key).collect();
+            for (key, expires) in claims.replays {
+                if claimed.contains(&key) {
+                    batch.replays.claim(key, None, expires);
+                } else {
+                    batch.replays.load(key, EXPIRES_SOMETIME);
+                }
+            }
         }
-        let (users, periods): (Vec<_>, Vec<_>) = batch.issues.wanted().into_iter().unzip();
-        if !users.is_empty() {
-            let select = query_as(
-                "SELECT user_uri, period, count FROM issues \
-                 JOIN UNNEST($1::TEXT[], $2::BIGINT[]) AS wanted (user_uri, period) USING (user_uri, period)",
+        if !claims.issues.is_empty() {
+            let (issues, increments): (Vec<&IssueKey>, Vec<i64>) = claims.issues.iter().unzip();
+            let (users, periods): (Vec<&str>, Vec<i64>) =
+                issues.into_iter().map(|(user, period)| (user.as_str(), *period)).unzip();
+            let insert = query_as(
+                "INSERT INTO issues (user_uri, period, count) \
+                 SELECT * FROM UNNEST($1::TEXT[], $2::BIGINT[], $3::BIGINT[]) \
+                 ON CONFLICT (user_uri, period) DO UPDATE SET count = issues.count + excluded.count \
+                 RETURNING user_uri, period, count",
             )
             .bind(users)
-            .bind(periods);
-            let found: Vec<(String, i64, i64)> = select.fetch_all(&mut *connection).await?;
-            found.into_iter().for_each(|(user, period, count)| batch.issues.load((user, period), count));
+            .bind(periods)
+            .bind(increments);
+            let claimed: Vec<(String, i64, i64)> = insert.fetch_all(&mut *connection).await?;
+            for (user, period, count) in claimed {
+                let issue = (user, period);
+                let found = count - claims.issues.get(&issue).ok_or(StoreError::Damaged("issues"))?;
+                batch.issues.claim(issue, (found > 0).then_some(found), count);
+            }
         }
         Ok(())
     }
@@ -123,24 +170,22 @@ impl Dialect for Postgres {
             .execute(&mut *connection)
             .await?;
         }
-        let (issues, counts): (Vec<&IssueKey>, Vec<&i64>) = batch.issues.put().unzip();
-        if !issues.is_empty() {
-            let (users, periods): (Vec<_>, Vec<_>) =
-                issues.iter().map(|(user, period)| (user.as_str(), *period)).unzip();
-            query(
-                "INSERT INTO issues (user_uri, period, count) \
-                 SELECT * FROM UNNEST($1::TEXT[], $2::BIGINT[], $3::BIGINT[]) \
-                 ON CONFLICT (user_uri, period) DO UPDATE SET count = excluded.count",
-            )
-            .bind(users)
-            .bind(periods)
-            .bind(counts)
-            .execute(&mut *connection)
-            .await?;
+        for ((user, period), count) in batch.issues.put() {
+            query("UPDATE issues SET count = $3 WHERE user_uri = $1 AND period = $2")
+                .bind(user)
+                .bind(period)
+                .bind(count)
+                .execute(&mut *connection)
+                .await?;
         }
         let entries = &batch.entries;
+        let head = batch.head.as_ref();
         query(
-            "INSERT INTO audit (server, sequence, time, principal, action, target, period, outcome, request_id, mac) \
+            "WITH head AS ( \
+                INSERT INTO audit_heads (server, sequence, mac, seal) VALUES ($1, $11, $12, $13) ON CONFLICT (server) \
+                DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac, seal = excluded.seal \
+             ) \
+             INSERT INTO audit (server, sequence, time, principal, action, target, period, outcome, request_id, mac) \
              SELECT $1, * FROM UNNEST($2::BIGINT[], $3::BIGINT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::BIGINT[], \
              $8::TEXT[], $9::TEXT[], $10::BYTEA[])",
         )
@@ -154,8 +199,17 @@ impl Dialect for Postgres {
         .bind(entries.iter().map(|entry| entry.outcome.as_str()).collect::<Vec<_>>())
         .bind(entries.iter().map(|entry| entry.request_id.as_str()).collect::<Vec<_>>())
         .bind(entries.iter().map(|entry| entry.mac.as_slice()).collect::<Vec<_>>())
+        .bind(head.map(|head| head.sequence))
+        .bind(head.map(|head| head.mac.as_slice()))
+        .bind(head.map(|head| head.seal.as_slice()))
         .execute(&mut *connection)
         .await?;
         Ok(())
     }
+}
+
+/// The lock of the audit log of a server. Another lock of the same number costs time, nothing else.
+fn audit_log(server: &str) -> i64 {
+    let hash: [u8; 32] = Sha256::digest(server).into();
+    i64::from_be_bytes([hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]])
 }

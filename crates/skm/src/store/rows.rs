@@ -164,7 +164,7 @@ impl RowKey {
 }
 
 /// A row with a sealed value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SealedRow {
     /// Its version.
     pub(super) version: Version,

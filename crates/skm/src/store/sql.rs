@@ -17,18 +17,38 @@ use crate::audit::{Entry, Head};
 /// An entry of the audit log, in the order of its columns.
 type EntryColumns = (i64, i64, String, String, String, Option<i64>, String, String, Vec<u8>);
 
+/// What a batch is to know: the id of the data key in the keyring, the hold, and the head of the audit log.
+type State = (String, Option<i64>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// What a database says in words of its own: how a batch begins, and what of it takes one statement for many rows.
 #[async_trait]
 pub(super) trait Dialect: sqlx::Database {
     /// An expression for the microseconds since 1970-01-01T00:00:00Z by the clock of the database, or NULL.
     const CLOCK: &str;
 
-    /// Begins a transaction that is the only one to change what batches change.
-    async fn begin(connection: &mut Self::Connection) -> Result<Transaction<'_, Self>, StoreError>;
-    /// Loads the replay keys and the counters of issues that a batch wants.
+    /// Deletes some of the replay keys that expired before `$1`, none that a batch is changing.
+    const PRUNE: &str;
+
+    /// The rows that a statement changed.
+    fn changed(done: &Self::QueryResult) -> u64;
+    /// Begins a transaction that nobody gets in the way of.
+    async fn begin<'c>(
+        connection: &'c mut Self::Connection,
+        alone: Alone<'_>,
+    ) -> Result<Transaction<'c, Self>, StoreError>;
+    /// Loads or claims the replay keys and the counters of issues that a batch wants.
     async fn load(connection: &mut Self::Connection, batch: &mut Batch) -> Result<(), StoreError>;
-    /// Inserts entries of the audit log, and inserts or replaces replay keys and counters of issues.
+    /// Inserts entries of the audit log, and inserts or replaces its head, replay keys and counters of issues.
     async fn save(connection: &mut Self::Connection, batch: &Batch) -> Result<(), StoreError>;
+}
+
+/// What a transaction does that nobody else may do meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alone<'a> {
+    /// It changes anything.
+    Everything,
+    /// It continues the audit log of this server, and changes only replay keys and counters of issues that it claims.
+    AuditLog(&'a str),
 }
 
 /// A database with its connections.
@@ -48,10 +68,29 @@ where
     String: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
     Vec<u8>: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
 {
+    /// Makes the changes of a batch. False if there are none.
+    async fn change(connection: &mut DB::Connection, batch: &mut Batch) -> Result<bool, StoreError> {
+        Self::load(connection, batch).await?;
+        let is_change = batch.apply()?;
+        if is_change {
+            Self::save(connection, batch).await?;
+        }
+        Ok(is_change)
+    }
+
     async fn load(connection: &mut DB::Connection, batch: &mut Batch) -> Result<(), StoreError> {
-        batch.head = Self::end(&mut *connection, batch.server()).await?;
-        let hold: Option<(i64,)> = query_as("SELECT until FROM replay_hold").fetch_optional(&mut *connection).await?;
-        batch.hold = hold.map(|(until,)| until);
+        let select = query_as(
+            "SELECT key_id, until, sequence, mac, seal FROM keyring \
+             LEFT JOIN replay_hold ON TRUE LEFT JOIN audit_heads ON server = $1",
+        )
+        .bind(batch.server().to_owned());
+        let state: Option<State> = select.fetch_optional(&mut *connection).await?;
+        let (key_id, hold, sequence, mac, seal) = state.ok_or(StoreError::Damaged("keyring"))?;
+        if key_id != batch.key_id() {
+            return Err(StoreError::WrongKey);
+        }
+        batch.hold = hold;
+        batch.head = sequence.zip(mac).zip(seal).map(|((sequence, mac), seal)| Head { sequence, mac, seal });
         DB::load(connection, batch).await?;
         for key in batch.sealed.wanted() {
             if let Some(row) = Self::row(&mut *connection, &key).await? {
@@ -84,6 +123,13 @@ where
         }
         for key in batch.replays.deleted() {
             query("DELETE FROM replays WHERE key = $1").bind(key.to_vec()).execute(&mut *connection).await?;
+        }
+        for (user, period) in batch.issues.deleted() {
+            query("DELETE FROM issues WHERE user_uri = $1 AND period = $2")
+                .bind(user.clone())
+                .bind(*period)
+                .execute(&mut *connection)
+                .await?;
         }
         for (key, row) in batch.sealed.put() {
             let [service, kind, id] = key.columns();
@@ -137,18 +183,6 @@ where
         }
         for uri in batch.blocks.deleted() {
             query("DELETE FROM blocks WHERE uri = $1").bind(uri.clone()).execute(&mut *connection).await?;
-        }
-        if let Some(Head { sequence, mac, seal }) = &batch.head {
-            query(
-                "INSERT INTO audit_heads (server, sequence, mac, seal) VALUES ($1, $2, $3, $4) ON CONFLICT (server) \
-                 DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac, seal = excluded.seal",
-            )
-            .bind(batch.server().to_owned())
-            .bind(*sequence)
-            .bind(mac.clone())
-            .bind(seal.clone())
-            .execute(&mut *connection)
-            .await?;
         }
         Ok(())
     }
@@ -221,14 +255,16 @@ where
 
     async fn commit(&self, mut batch: Batch) -> Result<Vec<Answer>, StoreError> {
         let commit = async move |writer: &mut DB::Connection| {
-            let mut transaction = DB::begin(writer).await?;
-            Self::load(&mut transaction, &mut batch).await?;
-            if batch.apply()? {
-                Self::save(&mut transaction, &batch).await?;
-                transaction.commit().await?;
-            } else {
-                // Dropped, it would end with the next batch only, and other servers wait for its lock.
-                transaction.rollback().await?;
+            let alone = if batch.is_of_requests() { Alone::AuditLog(batch.server()) } else { Alone::Everything };
+            let mut transaction = DB::begin(writer, alone).await?;
+            match Self::change(&mut transaction, &mut batch).await {
+                Ok(true) => transaction.commit().await?,
+                // Dropped, it would end with the next batch or the connection, and other servers wait for its locks.
+                Ok(false) => transaction.rollback().await?,
+                Err(error) => {
+                    transaction.rollback().await?;
+                    return Err(error);
+                }
             }
             Ok::<_, StoreError>(batch.answers)
         };
@@ -236,8 +272,14 @@ where
     }
 
     async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError> {
-        let delete = query("DELETE FROM replays WHERE expires <= $1").bind(seconds(now));
-        self.writer.ask(|writer| Box::pin(delete.execute(writer))).await.map(drop)
+        loop {
+            let delete = query(DB::PRUNE).bind(seconds(now));
+            let deleted = self.writer.ask(|writer| Box::pin(delete.execute(writer))).await?;
+            // A few at a time, so that no batch waits for long.
+            if DB::changed(&deleted) == 0 {
+                return Ok(());
+            }
+        }
     }
 
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError> {

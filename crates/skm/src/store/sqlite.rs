@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, Transaction, query_as};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteQueryResult, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, Transaction, query, query_as};
 
 use super::StoreError;
 use super::batch::Batch;
 use super::connections::{Check, Connections};
 use super::schema;
-use super::sql::{Dialect, Sql};
+use super::sql::{Alone, Dialect, Sql};
+use crate::audit::Head;
 
 /// Connections that read.
 const READERS: usize = 4;
@@ -42,7 +43,13 @@ pub(super) async fn open(url: &str) -> Result<Sql<Sqlite>, StoreError> {
     let opened = file(path).map_err(|error| StoreError::Io(path.into(), Arc::new(error)))?;
     let mut connection = options.connect().await?;
     let found = found_schema(&mut connection).await?;
-    schema::migrator(found, include_str!("sqlite.sql"))?.run(&mut connection).await?;
+    let migrated = schema::migrator(found, include_str!("sqlite.sql"))?.run(&mut connection).await;
+    // Another process that opened it at once may have been first, as nothing keeps two from beginning.
+    if let Err(error) = migrated
+        && schema::check(found_schema(&mut connection).await?).is_err()
+    {
+        return Err(error.into());
+    }
     connection.close().await?;
     // SQLite has one writer at a time.
     let check: Check = Arc::new({
@@ -86,7 +93,17 @@ fn path(url: &str) -> Option<&Path> {
 impl Dialect for Sqlite {
     const CLOCK: &str = "NULL";
 
-    async fn begin(connection: &mut SqliteConnection) -> Result<Transaction<'_, Self>, StoreError> {
+    const PRUNE: &str = "DELETE FROM replays WHERE key IN (SELECT key FROM replays WHERE expires <= $1 LIMIT 1000)";
+
+    fn changed(done: &SqliteQueryResult) -> u64 {
+        done.rows_affected()
+    }
+
+    /// There is one writer, whatever it changes.
+    async fn begin<'c>(
+        connection: &'c mut SqliteConnection,
+        _: Alone<'_>,
+    ) -> Result<Transaction<'c, Self>, StoreError> {
         Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
     }
 
@@ -143,6 +160,15 @@ impl Dialect for Sqlite {
             row.push_bind(&entry.request_id).push_bind(&entry.mac);
         });
         insert.build().persistent(false).execute(&mut *connection).await?;
+        if let Some(Head { sequence, mac, seal }) = &batch.head {
+            query("INSERT OR REPLACE INTO audit_heads (server, sequence, mac, seal) VALUES ($1, $2, $3, $4)")
+                .bind(batch.server())
+                .bind(sequence)
+                .bind(mac)
+                .bind(seal)
+                .execute(&mut *connection)
+                .await?;
+        }
         Ok(())
     }
 }

@@ -37,10 +37,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the task, which ends when this is dropped.
-    pub(super) fn start(database: Arc<dyn Database>, chain: Chain) -> Self {
+    /// Starts the task for the server of a chain, which has the data key of this id. It ends when this is dropped.
+    pub(super) fn start(database: Arc<dyn Database>, chain: Chain, key_id: String) -> Self {
         let (jobs, queue) = mpsc::channel(BATCH);
-        tokio::spawn(run(database, chain, queue));
+        tokio::spawn(run(database, chain, key_id.into(), queue));
         Self { jobs }
     }
 
@@ -56,7 +56,7 @@ impl Writer {
     }
 }
 
-async fn run(database: Arc<dyn Database>, chain: Chain, mut queue: mpsc::Receiver<Job>) {
+async fn run(database: Arc<dyn Database>, chain: Chain, key_id: Arc<str>, mut queue: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         // Whoever stopped waiting takes the change for refused.
@@ -66,7 +66,7 @@ async fn run(database: Arc<dyn Database>, chain: Chain, mut queue: mpsc::Receive
         }
         let (writes, waiting): (Vec<_>, Vec<_>) =
             jobs.drain(..).map(|job| ((job.write, job.event), job.answer)).unzip();
-        match database.commit(Batch::new(chain.clone(), writes)).await {
+        match database.commit(Batch::new(chain.clone(), key_id.clone(), writes)).await {
             Ok(answers) => waiting.into_iter().zip(answers).for_each(|(waiting, answer)| tell(waiting, Ok(answer))),
             Err(error) => waiting.into_iter().for_each(|waiting| tell(waiting, Err(error.clone()))),
         }

@@ -43,6 +43,7 @@ mod schema;
 #[path = "../support/search.rs"]
 mod search;
 mod secrets;
+mod servers;
 mod site;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n";

@@ -70,6 +70,21 @@ impl Site {
         }
     }
 
+    /// Whether something holds in the database.
+    pub(crate) async fn holds(&self, select: &str) -> bool {
+        let select = sqlx::AssertSqlSafe(select);
+        match self {
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_scalar(select).fetch_one(&mut connection).await.unwrap()
+            }
+            Self::Postgres(..) => {
+                let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+                sqlx::query_scalar(select).fetch_one(&mut connection).await.unwrap()
+            }
+        }
+    }
+
     /// All that somebody finds who takes the database away.
     pub(crate) fn everything(&self) -> Vec<u8> {
         match self {
