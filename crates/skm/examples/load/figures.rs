@@ -51,7 +51,8 @@ impl Usage {
     }
 }
 
-fn processor_time(thread: &Path) -> anyhow::Result<Duration> {
+/// Processor time of a thread so far, by its directory under `/proc`.
+pub(crate) fn processor_time(thread: &Path) -> anyhow::Result<Duration> {
     let text = fs::read_to_string(thread.join("schedstat"))?;
     let nanoseconds = text.split(' ').next().ok_or_else(|| anyhow!("no schedstat"))?.parse()?;
     Ok(Duration::from_nanos(nanoseconds))

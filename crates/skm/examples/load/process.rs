@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -21,7 +22,7 @@ use skm::service::{Clock, Service};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::control;
-use crate::figures::Usage;
+use crate::figures::{Usage, processor_time};
 use crate::site::{Site, user};
 
 /// How long the engine issues keys.
@@ -34,7 +35,7 @@ pub(crate) enum Side {
     Service,
     /// A server that does as little as one can
     Control,
-    /// No server: what the engine issues on one processor
+    /// No server: the engine alone
     Engine,
 }
 
@@ -147,20 +148,22 @@ async fn serve(site: &Site, stop: impl Future<Output = ()>) -> anyhow::Result<()
     Ok(())
 }
 
-/// The key sets that the engine issues in a second, on one processor of the server.
+/// The key sets that the engine issues in a second of processor time.
 pub(crate) fn engine(site: &Site, cores: &Cores) -> anyhow::Result<f64> {
     let domain = &site.config.domain;
     let kms = Kms::generate(domain.kms_uri.clone(), domain.uid_format()?, &mut SysRng)?;
     let period = domain.uid_format()?.period_at(Timestamp::now()?)?;
-    let cores = Cores(cores.0[..1].to_vec());
+    let cores = cores.clone();
     let issue = thread::spawn(move || {
         cores.confine()?;
-        let (begin, mut issued) = (Instant::now(), 0);
+        let this_thread = Path::new("/proc/thread-self");
+        let (begin, before, mut issued) = (Instant::now(), processor_time(this_thread)?, 0);
         while begin.elapsed() < ENGINE {
             kms.issue(&Uri::parse(&user(issued))?, period, &mut SysRng)?;
             issued += 1;
         }
-        Ok(issued as f64 / begin.elapsed().as_secs_f64())
+        let time = processor_time(this_thread)? - before;
+        Ok(issued as f64 / time.as_secs_f64())
     });
     issue.join().map_err(|_| anyhow!("the engine failed"))?
 }
