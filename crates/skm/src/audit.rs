@@ -58,6 +58,8 @@ pub enum Action {
     Block,
     /// A user not to be blocked any more.
     Unblock,
+    /// A store to be sealed with another key.
+    Reseal,
     /// Something that never became one of these.
     Request,
 }
@@ -87,6 +89,7 @@ impl Action {
             Self::RemoveDelegate => "remove-delegate",
             Self::Block => "block",
             Self::Unblock => "unblock",
+            Self::Reseal => "reseal",
             Self::Request => "request",
         }
     }
@@ -179,6 +182,11 @@ impl Chain {
     /// The chain of the server of this name.
     pub fn new(key: Zeroizing<[u8; KEY_OCTETS]>, server: String) -> Self {
         Self { key, server }
+    }
+
+    /// The key.
+    pub(crate) fn key(&self) -> &[u8; KEY_OCTETS] {
+        &self.key
     }
 
     /// The name of the server.

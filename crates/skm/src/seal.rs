@@ -106,6 +106,12 @@ impl SealKey {
         Ok(sealed)
     }
 
+    /// Whether a value says that it was sealed with this key.
+    #[cfg(feature = "server")]
+    pub(crate) fn sealed(&self, value: &[u8]) -> bool {
+        value.get(1..=KEY_ID_OCTETS) == Some(&self.id)
+    }
+
     /// Opens a value that was sealed for this place.
     ///
     /// # Errors

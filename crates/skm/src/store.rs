@@ -9,6 +9,7 @@ mod domain;
 mod error;
 mod keyring;
 mod postgres;
+mod reseal;
 mod rows;
 mod schema;
 mod sql;
@@ -37,6 +38,7 @@ use writer::Writer;
 
 pub use domain::{DomainChange, DomainKeys};
 pub use error::StoreError;
+pub use reseal::Resealed;
 pub use rows::{Change, Condition, Delegate, Pulse, Quota, Replay, Version};
 pub use url::shown;
 
@@ -53,6 +55,7 @@ const PAGE: u32 = 1000;
 pub struct Store {
     database: Arc<dyn Database>,
     writer: Writer,
+    wrapping: String,
     key: SealKey,
     chain: Chain,
 }
@@ -91,10 +94,10 @@ impl Store {
 
     /// A store over a database.
     async fn over(database: Arc<dyn Database>, secret: Secret, server: &str) -> Result<Self, StoreError> {
-        let Keys { data: key, audit } = open_keys(&*database, secret).await?;
+        let Keys { wrapping, data: key, audit } = open_keys(&*database, secret).await?;
         let chain = Chain::new(audit, server.to_owned());
         let writer = Writer::start(database.clone(), chain.clone(), key.id());
-        Ok(Self { database, writer, key, chain })
+        Ok(Self { database, writer, wrapping, key, chain })
     }
 
     /// The record for a subject of a service, valid or not, with its version.
@@ -320,9 +323,11 @@ impl Store {
             return Ok(None);
         };
         let row_key = key.columns();
-        let value = self.key.open(place(key, &row_key, row.version), &row.sealed);
-        let value = value.map_err(|OpenError| StoreError::Damaged(key.collection))?;
-        Ok(Some((row.version, value)))
+        match self.key.open(place(key, &row_key, row.version), &row.sealed) {
+            Ok(value) => Ok(Some((row.version, value))),
+            Err(OpenError) if self.key.sealed(&row.sealed) => Err(StoreError::Damaged(key.collection)),
+            Err(OpenError) => Err(self.check_key().await.err().unwrap_or(StoreError::Damaged(key.collection))),
+        }
     }
 
     async fn put(&self, key: RowKey, value: &[u8], condition: Condition, event: &Event) -> Result<Change, StoreError> {

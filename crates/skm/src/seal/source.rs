@@ -34,6 +34,19 @@ pub enum KeySource {
     Token(TokenSource),
 }
 
+/// As it stands in `[seal]`.
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "key_file {}", path.display()),
+            Self::Variable(name) => write!(f, "key_env {name}"),
+            Self::Passphrase(path) => write!(f, "passphrase_file {}", path.display()),
+            Self::Credential(name) => write!(f, "credential {name}"),
+            Self::Token(TokenSource { token, key, .. }) => write!(f, "pkcs11 key {key} in token {token}"),
+        }
+    }
+}
+
 /// What was read of a source: a key, a passphrase that makes one with the salt of the store, or what opens a token.
 #[derive(Clone)]
 pub struct Secret(Content);

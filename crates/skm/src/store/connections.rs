@@ -73,6 +73,14 @@ impl<C: Connection> Connections<C> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A connection besides these, for what takes any time.
+    pub(super) async fn connect(&self) -> Result<C, sqlx::Error> {
+        (self.check)()?;
+        let connection = self.options.connect().await?;
+        (self.check)()?;
+        Ok(connection)
+    }
+
     async fn connection(&self) -> Result<C, sqlx::Error> {
         let idle = self.idle().pop();
         if let Some((mut connection, since)) = idle

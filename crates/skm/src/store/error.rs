@@ -44,8 +44,8 @@ pub enum StoreError {
     /// There is no sealing key.
     #[error(transparent)]
     Key(Arc<KeyError>),
-    /// The store was made with another sealing key.
-    #[error("the sealing key is not the one that the store was made with")]
+    /// The store is sealed with another key, also since another was given to it while it was open.
+    #[error("the key in [seal] is not the one that the store is sealed with")]
     WrongKey,
     /// A name that is to be stored is too long, or has control characters.
     #[error("a name is longer than {MAX_NAME_OCTETS} octets or has control characters")]
@@ -53,6 +53,9 @@ pub enum StoreError {
     /// A row was changed outside of the store.
     #[error("a row of {0} was changed outside of the store")]
     Damaged(&'static str),
+    /// A sealed row was changed outside of the store.
+    #[error("the row {0} was changed outside of the store")]
+    DamagedRow(String),
     /// The audit log was changed outside of the store.
     #[error("audit log: {0}")]
     Audit(#[from] Fault),

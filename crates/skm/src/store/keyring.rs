@@ -21,6 +21,8 @@ pub(super) struct Keyring {
 
 /// The keys of a store that is open.
 pub(super) struct Keys {
+    /// The id of the key-encryption key.
+    pub(super) wrapping: String,
     /// The data key.
     pub(super) data: SealKey,
     /// The key of the audit log.
@@ -35,25 +37,26 @@ pub(super) async fn open_keys(database: &dyn Database, secret: Secret) -> Result
         }
         // Another server may do the same, and then this one opens what that one made.
         let made = secret.clone();
-        let keyring = blocking(move || Keyring::make(&made, &Zeroizing::new(random()?))).await?;
+        let (keyring, _) = blocking(move || Keyring::make(&made, &Zeroizing::new(random()?))).await?;
         database.offer(&keyring).await?;
     }
 }
 
 impl Keyring {
     /// A keyring with a new data key.
-    fn make(secret: &Secret, audit_key: &[u8; KEY_OCTETS]) -> Result<Self, StoreError> {
+    pub(super) fn make(secret: &Secret, audit_key: &[u8; KEY_OCTETS]) -> Result<(Self, SealKey), StoreError> {
         let salt: [u8; SALT_OCTETS] = random()?;
         let (data_key, wrapped) = secret.open(&salt)?.new_data_key()?;
         let data = SealKey::new(&data_key);
         let sealed = data.seal(place(&[&data.id()]), audit_key)?;
-        Ok(Self { key_id: data.id(), data_key: wrapped, salt: salt.to_vec(), audit_key: sealed })
+        Ok((Self { key_id: data.id(), data_key: wrapped, salt: salt.to_vec(), audit_key: sealed }, data))
     }
 
     fn open(&self, secret: &Secret) -> Result<Keys, StoreError> {
         let damaged = || StoreError::Damaged("keyring");
         let salt = self.salt.as_slice().try_into().map_err(|_| damaged())?;
-        let data_key = secret.open(salt)?.unwrap(&self.data_key).map_err(|error| match error {
+        let wrapping = secret.open(salt)?;
+        let data_key = wrapping.unwrap(&self.data_key).map_err(|error| match error {
             KeyError::Wrapped => StoreError::WrongKey,
             error => error.into(),
         })?;
@@ -63,7 +66,7 @@ impl Keyring {
         }
         let audit = data.open(place(&[&self.key_id]), &self.audit_key).map_err(|_| damaged())?;
         let audit = audit.as_slice().try_into().map(Zeroizing::new).map_err(|_| damaged())?;
-        Ok(Keys { data, audit })
+        Ok(Keys { wrapping: wrapping.id(), data, audit })
     }
 }
 
@@ -73,7 +76,7 @@ const fn place<'a>(key_id: &'a [&'a str; 1]) -> Place<'a> {
 }
 
 /// Runs what waits for a device, or computes for long, on a thread that serves nobody else.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| sqlx::Error::WorkerCrashed)?

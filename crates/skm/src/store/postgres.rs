@@ -86,6 +86,7 @@ fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
 
 #[async_trait]
 impl Dialect for Postgres {
+    const FORGET: &[&str] = &["VACUUM FULL sealed_rows", "VACUUM FULL keyring"];
     const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 
     const PRUNE: &str = "DELETE FROM replays WHERE key = ANY(ARRAY(\

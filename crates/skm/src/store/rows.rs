@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use super::batch::{Answer, Batch};
 use super::keyring::Keyring;
+use super::reseal::{Reseal, Resealed};
 use crate::audit::{Entry, Head};
 use crate::seal::{RandomError, random};
 
@@ -189,6 +190,9 @@ pub(super) trait Database: Send + Sync {
     async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError>;
     /// Accepts nothing until then.
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Replaces the keyring and all sealed values, and makes the changes of a batch, or does nothing.
+    async fn reseal(&self, reseal: Reseal<'_>, batch: Batch) -> Result<Resealed, StoreError>;
 
     /// A row with a sealed value.
     async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError>;

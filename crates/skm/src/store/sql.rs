@@ -11,6 +11,7 @@ use super::StoreError;
 use super::batch::{Answer, Batch, seconds};
 use super::connections::Connections;
 use super::keyring::Keyring;
+use super::reseal::{Reseal, Resealed};
 use super::rows::{Database, Delegate, Pulse, RowKey, SealedRow, Version};
 use crate::audit::{Entry, Head};
 
@@ -28,6 +29,8 @@ pub(super) trait Dialect: sqlx::Database {
 
     /// Deletes some of the replay keys that expired before `$1`, none that a batch is changing.
     const PRUNE: &str;
+    /// What removes the remains of values that were replaced.
+    const FORGET: &[&str];
 
     /// The rows that a statement changed.
     fn changed(done: &Self::QueryResult) -> u64;
@@ -69,7 +72,7 @@ where
     Vec<u8>: for<'r> Decode<'r, DB> + for<'q> Encode<'q, DB> + Type<DB>,
 {
     /// Makes the changes of a batch. False if there are none.
-    async fn change(connection: &mut DB::Connection, batch: &mut Batch) -> Result<bool, StoreError> {
+    pub(super) async fn change(connection: &mut DB::Connection, batch: &mut Batch) -> Result<bool, StoreError> {
         Self::load(connection, batch).await?;
         let is_change = batch.apply()?;
         if is_change {
@@ -288,6 +291,10 @@ where
         )
         .bind(seconds(until));
         self.writer.ask(|writer| Box::pin(replace.execute(writer))).await.map(drop)
+    }
+
+    async fn reseal(&self, reseal: Reseal<'_>, batch: Batch) -> Result<Resealed, StoreError> {
+        self.reseal_rows(reseal, batch).await
     }
 
     async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError> {

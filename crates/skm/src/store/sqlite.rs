@@ -91,6 +91,7 @@ fn path(url: &str) -> Option<&Path> {
 
 #[async_trait]
 impl Dialect for Sqlite {
+    const FORGET: &[&str] = &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"];
     const CLOCK: &str = "NULL";
 
     const PRUNE: &str = "DELETE FROM replays WHERE key IN (SELECT key FROM replays WHERE expires <= $1 LIMIT 1000)";

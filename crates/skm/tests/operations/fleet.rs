@@ -21,7 +21,7 @@ use crate::support::with;
 const NAME: &str = "SKMS__DOMAIN__SKMS_ID";
 
 /// Master secrets of the domain, made once, as they take long to make.
-static KMS: LazyLock<Kms> = LazyLock::new(|| {
+pub(crate) static KMS: LazyLock<Kms> = LazyLock::new(|| {
     let format = UidFormat::hashed(2_592_000, 0).unwrap();
     Kms::generate(Uri::parse("kms.example.org").unwrap(), format, &mut SysRng).unwrap()
 });

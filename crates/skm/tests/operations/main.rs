@@ -15,6 +15,7 @@ mod outage;
 mod postgres;
 #[path = "../support/program.rs"]
 mod program;
+mod reseal;
 mod restart;
 mod sharing;
 #[path = "../support/site.rs"]

@@ -14,7 +14,7 @@ use crate::site::{Process, Site, set_owner_only};
 const REQUIRE: &str = "MIKEY_SAKKE_REQUIRE_SOFTHSM";
 
 const MODULES: [&str; 2] = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"];
-const PIN: &str = "canary-4711";
+pub(crate) const PIN: &str = "canary-4711";
 const KEY: &str = "--keygen --key-type AES:32 --sensitive --private --label";
 
 /// Tokens in a directory.

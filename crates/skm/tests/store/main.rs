@@ -38,6 +38,7 @@ mod outage;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod requests;
+mod reseal;
 mod rows;
 mod schema;
 #[path = "../support/search.rs"]

@@ -1,11 +1,10 @@
 //! `skms group`
 
-use std::io::{IsTerminal as _, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
 use mikey_sakke::identity::Uri;
 use mikey_sakke::imessage::Purpose;
 use mikey_sakke::secret::Secret;
@@ -16,6 +15,7 @@ use skm::seal::SealKey;
 
 use crate::asking::{await_next_second, is_of_caller, read};
 use crate::fault::Fault;
+use crate::progress::Progress;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -149,39 +149,4 @@ fn read_members(path: &Path) -> anyhow::Result<Vec<String>> {
         anyhow::bail!("{}: there are no members", path.display());
     }
     Ok(members)
-}
-
-/// How far it is: a bar on a terminal, else a line for each tenth.
-enum Progress {
-    Bar(ProgressBar),
-    Lines { members: usize, tenths: usize },
-}
-
-impl Progress {
-    fn new(members: usize) -> anyhow::Result<Self> {
-        if !std::io::stderr().is_terminal() {
-            return Ok(Self::Lines { members, tenths: 0 });
-        }
-        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {per_sec}, {eta} left")?;
-        Ok(Self::Bar(ProgressBar::new(members as u64).with_style(style)))
-    }
-
-    fn show(&mut self, dealt: usize) {
-        match self {
-            Self::Bar(bar) => bar.set_position(dealt as u64),
-            Self::Lines { members, tenths } => {
-                let now = dealt * 10 / *members;
-                if now > *tenths {
-                    eprintln!("{dealt} of {members}");
-                    *tenths = now;
-                }
-            }
-        }
-    }
-
-    fn end(self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
 }

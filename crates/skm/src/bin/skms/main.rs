@@ -15,7 +15,9 @@ mod group;
 mod init;
 mod migrate;
 mod operator;
+mod progress;
 mod provision;
+mod reseal;
 mod serve;
 mod token;
 
@@ -57,6 +59,8 @@ enum Command {
     Config(config::Command),
     /// Brings the schema of the store up to date
     Migrate,
+    /// Seals the store with another key, and everything in it with another data key
+    Reseal(reseal::Arguments),
     /// Shows the security domain, gives it its master secrets or others, or hands them out
     #[command(subcommand)]
     Domain(domain::Command),
@@ -107,6 +111,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
         Command::Serve { trial } => serve::run(config, *trial)?,
         Command::Config(command) => config::run(command, config, out)?,
         Command::Migrate => migrate::run(config, out)?,
+        Command::Reseal(arguments) => reseal::run(arguments, config, out)?,
         Command::Domain(command) => domain::run(command, config, out)?,
         Command::Certs(command) => certs::run(command, config, out)?,
         Command::Provision(command) => provision::run(command, config, out)?,
