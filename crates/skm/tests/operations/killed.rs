@@ -51,11 +51,11 @@ async fn servers_that_are_killed_in_turns_lose_nothing_that_they_acknowledged() 
     let Some(fleet) = Fleet::of(patient()).await.map(Arc::new) else { return };
     let mut servers = NAMES.map(|name| fleet.serve(name));
     let mut journal = Journal::default();
-    for (run, victim) in [0, 1].into_iter().cycle().take(20).enumerate() {
+    for (run, victim) in [0, 1].into_iter().cycle().take(10).enumerate() {
         let [one, two] = servers;
         let (dying, survivor) = if victim == 0 { (one, two) } else { (two, one) };
         // Not always at the same point of its work.
-        journal.extend(kill(&fleet, &format!("{run}"), dying, &survivor, 10 + 17 * run).await);
+        journal.extend(kill(&fleet, &format!("{run}"), dying, &survivor, 10 + 7 * run).await);
         let again = fleet.serve(NAMES[victim]);
         servers = if victim == 0 { [again, survivor] } else { [survivor, again] };
     }

@@ -17,6 +17,7 @@ mod postgres;
 mod program;
 mod reseal;
 mod restart;
+mod schema;
 mod sharing;
 #[path = "../support/site.rs"]
 mod site;

@@ -49,6 +49,11 @@ async fn equal_requests_raced_at_both_are_answered_once() {
     for _ in 0..10 {
         assert_eq!(race(&fleet, &servers, 100).await, 1);
     }
+    let entries: Vec<_> = NAMES.iter().flat_map(|name| fleet.audit(name)).collect();
+    let count = |outcome: &str| {
+        entries.iter().filter(|entry| entry["action"] == "read-record" && entry["outcome"] == outcome).count()
+    };
+    assert_eq!((count("done"), count("refused")), (10, 990));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -129,6 +134,23 @@ async fn a_delegate_counts_at_all_within_two_seconds() {
     for client in &clients {
         client.key_request(&token(), request.to_string()).await.assert_km(403, Some("04"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_has_an_audit_log_of_its_own() {
+    let Some(fleet) = Fleet::new().await else { return };
+    let servers = NAMES.map(|name| fleet.serve(name));
+    let [one, two] = [0, 1].map(|server| fleet.link(&servers[server]));
+    let stored = [one.put("a", "x").await.unwrap(), two.put("b", "x").await.unwrap(), two.put("c", "x").await.unwrap()];
+    let ids = stored.map(|answer| answer.header("x-request-id").unwrap().to_owned());
+    fleet.skms(&["block", "sip:eve@example.org"]).done();
+    let logged = |name: &str| {
+        fleet.audit(name).iter().map(|entry| entry["request_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(logged(NAMES[0]), ids[..1]);
+    assert_eq!(logged(NAMES[1]), ids[1..]);
+    // The operator is none of the servers, and has the log of the domain.
+    assert_eq!(fleet.skms(&["audit", "list"]).done().lines().count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
