@@ -32,6 +32,8 @@ pub struct DistributedKey<I = Uri> {
     pub prf: Prf,
     /// Who distributed it.
     pub initiator: I,
+    /// The KMS that he has his keys from. Where several are trusted, this and the URI together say who he is.
+    pub initiator_kms: Uri,
     /// The timestamp of the message.
     pub timestamp: Timestamp,
     /// The properties that came with the key.
@@ -107,8 +109,18 @@ impl DistributedKey<HiddenInitiator> {
 impl<I> DistributedKey<I> {
     /// The same key with another way to name the initiator.
     pub(super) fn map_initiator<J>(self, map: impl FnOnce(I) -> J) -> DistributedKey<J> {
-        let Self { key, id, csb_id, is_diversified, rand, prf, initiator, timestamp, properties, message } = self;
-        let initiator = map(initiator);
-        DistributedKey { key, id, csb_id, is_diversified, rand, prf, initiator, timestamp, properties, message }
+        DistributedKey {
+            key: self.key,
+            id: self.id,
+            csb_id: self.csb_id,
+            is_diversified: self.is_diversified,
+            rand: self.rand,
+            prf: self.prf,
+            initiator: map(self.initiator),
+            initiator_kms: self.initiator_kms,
+            timestamp: self.timestamp,
+            properties: self.properties,
+            message: self.message,
+        }
     }
 }

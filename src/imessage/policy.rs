@@ -33,6 +33,9 @@ pub struct Policy {
 pub struct Acceptance {
     /// Whose keys are accepted.
     pub initiators: Initiators,
+    /// The KMS that they have their keys from; any that is trusted, unless given. A user is told from another by his KMS as
+    /// well as his URI: a KMS can issue keys for every URI, those of other domains included.
+    pub kms: Option<Uri>,
     /// Whether each user knows such keys by an identifier of his own; see [`Profile::is_diversified`](super::Profile::is_diversified).
     pub is_diversified: bool,
 }
@@ -43,7 +46,7 @@ impl Default for Policy {
             window: Duration::from_secs(300),
             overlap: None,
             purposes: BTreeMap::new(),
-            other_purposes: Some(Acceptance { initiators: Initiators::Any, is_diversified: false }),
+            other_purposes: Some(Acceptance { initiators: Initiators::Any, kms: None, is_diversified: false }),
             replay_capacity: 65_536,
             tolerances: Tolerances::default(),
         }
@@ -53,7 +56,7 @@ impl Default for Policy {
 impl Policy {
     /// For a service of its own: keys of these purposes and no others, under one identifier for all users.
     pub fn for_purposes(purposes: impl IntoIterator<Item = (Purpose, Initiators)>) -> Self {
-        let accept = |(purpose, initiators)| (purpose, Acceptance { initiators, is_diversified: false });
+        let accept = |(purpose, initiators)| (purpose, Acceptance { initiators, kms: None, is_diversified: false });
         Self { purposes: purposes.into_iter().map(accept).collect(), other_purposes: None, ..Self::default() }
     }
 
@@ -63,7 +66,8 @@ impl Policy {
         let others =
             [(Purpose::PCK, Initiators::Any), (Purpose::CSK, Initiators::Any), (Purpose::MUSIK, signalling_servers)];
         let mut policy = Self::for_purposes(others);
-        policy.purposes.insert(Purpose::GMK, Acceptance { initiators: group_managers, is_diversified: true });
+        let group_keys = Acceptance { initiators: group_managers, kms: None, is_diversified: true };
+        policy.purposes.insert(Purpose::GMK, group_keys);
         policy
     }
 

@@ -156,8 +156,10 @@ impl Responder {
         self.replay.insert(timestamp, hash, now)?;
 
         let csb_id = SkId::from_octets(profile.csb_id);
-        let Acceptance { initiators: accepted, is_diversified } = self.policy.acceptance(csb_id.purpose())?.clone();
-        if !name.is_among(&accepted, &home) {
+        let acceptance = self.policy.acceptance(csb_id.purpose())?.clone();
+        let Acceptance { initiators: accepted, kms, is_diversified } = acceptance;
+        let initiator_kms = home.certificate.kms_uri().clone();
+        if kms.is_some_and(|kms| kms != initiator_kms) || !name.is_among(&accepted, &home) {
             return Err(Refusal::Initiator.into());
         }
         let opened = open::decapsulate(&profile, profile.sakke, keys.receiver())?;
@@ -174,6 +176,7 @@ impl Responder {
             rand: opened.rand,
             prf,
             initiator: Sender { name, home, accepted },
+            initiator_kms,
             timestamp,
             properties: properties.map_err(|_| Refusal::KeyParameters)?,
             message,

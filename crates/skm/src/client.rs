@@ -40,6 +40,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use getrandom::rand_core::TryRng;
+use mikey_sakke::documents::KmsCertCache;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::domain::Domain;
 use mikey_sakke::km::retrieval::{KeyRecordQuery, ValKeyInfo};
@@ -55,6 +56,7 @@ pub use retry::Retry;
 pub use settings::{Certificate, Settings, SettingsError};
 pub use token::{FileToken, FixedToken, TokenError, TokenSource};
 
+use cache::Steps;
 use exchange::Offset;
 use slots::Slots;
 use transport::Transport;
@@ -164,27 +166,49 @@ impl Client {
         Ok(identity_keys::read(&payload, user, domain, accepted.request.date_time())?)
     }
 
+    /// The certificates of other domains, for a user of this one; none if `known` is the present CacheNum.
+    ///
+    /// They are checked, but whether to trust them the domain says: see
+    /// [`acceptable_kms`](Domain::acceptable_kms). Over KM-S there are none, and the request is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn cert_cache(
+        &self,
+        user: &Uri,
+        domain: &Domain,
+        known: Option<u64>,
+    ) -> Result<KmsCertCache, ClientError> {
+        self.fetch_certificates(user, domain.kms_uri(), known).await
+    }
+
     /// Fetches what a cache is due at the local time `now`, if anything: see [`KeyCache`].
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; the cache stays as it was.
+    /// [`ClientError`]; the cache keeps what it had, and what was fetched before that.
     pub async fn refresh<R: TryRng + ?Sized>(
         &self,
         cache: &mut KeyCache,
         now: Timestamp,
         rng: &mut R,
     ) -> Result<(), ClientError> {
-        let due = cache.due(now, rng)?;
-        if due == Due::Nothing {
-            return Ok(());
+        let mut steps = Steps::default();
+        loop {
+            match steps.next(cache.due(now, rng)?) {
+                Due::Nothing => return Ok(()),
+                Due::Certificates { kms, known } => {
+                    cache.take_certificates(self.fetch_certificates(cache.user(), &kms, known).await)?;
+                }
+                Due::Domain => cache.take(self.domain().await?, None, now, rng)?,
+                Due::Keys => {
+                    let domain = self.domain().await?;
+                    let keys = self.identity_keys(cache.user(), &domain).await?;
+                    cache.take(domain, Some(keys), now, rng)?;
+                }
+            }
         }
-        let domain = self.domain().await?;
-        let keys = match due {
-            Due::Keys => Some(self.identity_keys(cache.user(), &domain).await?),
-            _ => None,
-        };
-        cache.take(domain, keys, now, rng)
     }
 
     /// SKmsUri: the one configured, else the one that the server gives itself in its domain.

@@ -14,3 +14,6 @@ pub(crate) const IDENTITY_SERVICE_ID: &str = "urn:mikey-sakke:identity-keys";
 
 /// How long before its beginning the keys of a key period are given out, in seconds, unless configured: two days.
 pub(crate) const NEXT_LEAD_SECONDS: u64 = 172_800;
+
+/// The key management of TS 33.180, annex D: the certificates of other domains.
+pub(crate) const CERTCACHE: &str = "/keymanagement/identity/v1/certcache";

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mikey_sakke::documents::{KmsCertCache, KmsMessage, KmsRequest, KmsResponse, Tolerances};
 use mikey_sakke::km::domain::Domain;
 use mikey_sakke::km::retrieval::{KeyRecordQuery, ValKeyInfo, ValTargetUe};
 use mikey_sakke::km::{ErrorCode, Payload, Request, Response, ResponseError};
@@ -64,6 +65,22 @@ pub(super) fn payload(
 pub(super) fn domain(answer: &Answer) -> Result<Domain, ClientError> {
     check_status(answer)?;
     Ok(Domain::from_json(&answer.body).map_err(AnswerError::from)?)
+}
+
+/// The certificates of other domains.
+pub(super) fn certificates(
+    answer: &Answer,
+    request: &KmsRequest,
+    now: Timestamp,
+    window: Duration,
+) -> Result<KmsCertCache, ClientError> {
+    check_status(answer)?;
+    let response = KmsResponse::from_xml(&answer.body, Tolerances::default()).map_err(AnswerError::from)?;
+    response.check(request, now, window).map_err(AnswerError::CertCache)?;
+    match (response.message, response.error) {
+        (Some(KmsMessage::CertCache(cache)), None) => Ok(cache),
+        _ => Err(AnswerError::NoCertCache.into()),
+    }
 }
 
 /// The key information of the REST API, for what was asked.

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use getrandom::rand_core::TryRng;
+use mikey_sakke::documents::KmsCertCache;
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::domain::Domain;
 use mikey_sakke::km::retrieval::{KeyRecordQuery, ValKeyInfo};
@@ -14,7 +15,7 @@ use mikey_sakke::time::Timestamp;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use super::cache::{Due, KeyCache};
+use super::cache::{Due, KeyCache, Steps};
 use super::{ClientError, Environment, IdentityKeys, Settings, SettingsError, System, TokenSource};
 
 /// A client of one SKM-S, whose calls block the thread that makes them.
@@ -109,6 +110,16 @@ impl Client {
         self.run(|client| async move { client.identity_keys(&user, &domain).await })
     }
 
+    /// As [`Client::cert_cache`](super::Client::cert_cache).
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub fn cert_cache(&self, user: &Uri, domain: &Domain, known: Option<u64>) -> Result<KmsCertCache, ClientError> {
+        let (user, kms) = (user.clone(), domain.kms_uri().clone());
+        self.run(|client| async move { client.fetch_certificates(&user, &kms, known).await })
+    }
+
     /// As [`Client::refresh`](super::Client::refresh).
     ///
     /// # Errors
@@ -120,16 +131,23 @@ impl Client {
         now: Timestamp,
         rng: &mut R,
     ) -> Result<(), ClientError> {
-        let due = cache.due(now, rng)?;
-        if due == Due::Nothing {
-            return Ok(());
+        let mut steps = Steps::default();
+        loop {
+            match steps.next(cache.due(now, rng)?) {
+                Due::Nothing => return Ok(()),
+                Due::Certificates { kms, known } => {
+                    let user = cache.user().clone();
+                    let fetched = self.run(|client| async move { client.fetch_certificates(&user, &kms, known).await });
+                    cache.take_certificates(fetched)?;
+                }
+                Due::Domain => cache.take(self.domain()?, None, now, rng)?,
+                Due::Keys => {
+                    let domain = self.domain()?;
+                    let keys = self.identity_keys(cache.user(), &domain)?;
+                    cache.take(domain, Some(keys), now, rng)?;
+                }
+            }
         }
-        let domain = self.domain()?;
-        let keys = match due {
-            Due::Keys => Some(self.identity_keys(cache.user(), &domain)?),
-            _ => None,
-        };
-        cache.take(domain, keys, now, rng)
     }
 
     fn run<T: Send + 'static, F: Future<Output = Result<T, ClientError>> + Send + 'static>(

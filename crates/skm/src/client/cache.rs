@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use getrandom::rand_core::TryRng;
+use mikey_sakke::documents::KmsCertCache;
 use mikey_sakke::error::UsageError;
 use mikey_sakke::identity::{KeyPeriod, Uri};
 use mikey_sakke::imessage::{Acceptance, Initiator, Policy, Purpose, Responder};
+use mikey_sakke::km::ErrorCode;
 use mikey_sakke::km::domain::Domain;
-use mikey_sakke::kms::UserKeys;
+use mikey_sakke::kms::{KmsCertificate, TrustedCertificates, UserKeys};
 use mikey_sakke::time::Timestamp;
 
-use super::ClientError;
 use super::identity_keys::{IdentityKeys, certificate_of};
+use super::{AnswerError, ClientError, Refused};
 use crate::interface::NEXT_LEAD_SECONDS;
 
 use plan::Plan;
@@ -45,10 +47,17 @@ impl Default for CacheSettings {
 }
 
 /// What a cache needs at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Nothing.
     Nothing,
+    /// The certificates of other domains, of which the state that is held has this CacheNum.
+    Certificates {
+        /// The KMS of the domain.
+        kms: Uri,
+        /// CacheNum; none if none are held.
+        known: Option<u64>,
+    },
     /// The description of the domain.
     Domain,
     /// The description of the domain, and keys.
@@ -62,7 +71,8 @@ pub enum Due {
 /// that not all clients come at once; if they are not there yet, again later, at random moments of what is left.
 ///
 /// Keys are dropped, and wiped, once their key period is not accepted any more, or their certificate is revoked or
-/// replaced.
+/// replaced; those of the certificate in its place are then fetched at once. Of other domains those are trusted that the
+/// domain accepts.
 #[derive(Debug)]
 pub struct KeyCache {
     user: Uri,
@@ -74,6 +84,11 @@ pub struct KeyCache {
 struct Held {
     domain: Domain,
     fetched: Timestamp,
+    /// The certificates of other domains, and whether they were fetched for this description of the domain.
+    certificates: KmsCertCache,
+    has_certificates: bool,
+    /// Those of the domain, and those of other domains that it accepts.
+    trusted: TrustedCertificates,
     keys: BTreeMap<KeyPeriod, Arc<UserKeys>>,
     plan: Plan,
     /// Outlives a time without keys, for what it remembers.
@@ -96,6 +111,12 @@ impl KeyCache {
         self.held.as_ref().map(|held| &held.domain)
     }
 
+    /// The certificate for users of a KMS in messages of a time: of the domain, or of another one that it accepts. None if
+    /// there is none, or it is revoked.
+    pub fn certificate(&self, kms: &Uri, at: Timestamp) -> Option<&Arc<KmsCertificate>> {
+        self.held.as_ref()?.trusted.select(kms, at)
+    }
+
     /// The keys that are held, by key period.
     pub fn keys(&self) -> impl Iterator<Item = &Arc<UserKeys>> {
         self.held.iter().flat_map(|held| held.keys.values())
@@ -109,8 +130,10 @@ impl KeyCache {
         Some(initiator)
     }
 
-    /// The user as one who extracts keys, with all keys that are held; none if there are none. It trusts the domain,
-    /// accepts no keys of those who are revoked, and keys for groups from group managers alone.
+    /// The user as one who extracts keys, with all keys that are held; none if there are none. It trusts the domain and
+    /// those that the domain accepts, accepts no keys of those who are revoked, and keys for groups from group managers of
+    /// the domain alone. Who distributed a key is told by URI and KMS: see
+    /// [`initiator_kms`](mikey_sakke::imessage::DistributedKey::initiator_kms).
     ///
     /// What it has accepted it remembers across refreshes, and not across a restart of the program: see
     /// [`Responder::restarted`].
@@ -141,6 +164,9 @@ impl KeyCache {
         Ok(match () {
             () if is_missing || is_planned => Due::Keys,
             () if is_old => Due::Domain,
+            () if !held.has_certificates => {
+                Due::Certificates { kms: held.domain.kms_uri().clone(), known: held.certificates.cache_num }
+            }
             () => Due::Nothing,
         })
     }
@@ -172,13 +198,63 @@ impl KeyCache {
                 && (keys.period() > plan.period() || domain.uid_format().accepts(keys.period(), now, accepted))
         };
         let keys: BTreeMap<_, _> = all.filter(is_kept).map(|keys| (keys.period(), keys)).collect();
-        let responder = self.new_responder(&domain, keys.values())?;
-        let previous = self.held.take().and_then(|held| held.responder);
-        let responder = match (responder, previous) {
-            (Some(responder), Some(previous)) => Some(responder.remembering(previous)),
-            (responder, previous) => responder.or(previous),
+        let previous = self.held.take();
+        let (certificates, responder) = match previous {
+            Some(held) => (held.certificates, held.responder),
+            None => (KmsCertCache { certificates: Vec::new(), cache_num: None }, None),
         };
-        self.held = Some(Held { domain, fetched: now, keys, plan, responder });
+        let has_certificates = domain.acceptable_kms.is_empty();
+        let trusted = domain.trusted_certificates().clone();
+        self.held = Some(Held { domain, fetched: now, certificates, has_certificates, trusted, keys, plan, responder });
+        Ok(self.trust()?)
+    }
+
+    /// Takes in the certificates of other domains that were fetched. Where there are none to be had, over KM-S that is, none
+    /// are trusted.
+    ///
+    /// # Errors
+    ///
+    /// That of the attempt to fetch them, and [`AnswerError::Certificates`]; the cache stays as it was.
+    pub fn take_certificates(&mut self, fetched: Result<KmsCertCache, ClientError>) -> Result<(), ClientError> {
+        let fetched = match fetched {
+            Err(ClientError::Refused(Refused { code: ErrorCode::NotAvailable, .. })) => {
+                KmsCertCache { certificates: Vec::new(), cache_num: None }
+            }
+            fetched => fetched?,
+        };
+        let Some(held) = &mut self.held else { return Ok(()) };
+        // With the number that is known there come none.
+        if fetched.cache_num.is_some() && fetched.cache_num == held.certificates.cache_num {
+            held.has_certificates = true;
+            return Ok(());
+        }
+        let mut all = TrustedCertificates::default();
+        for document in &fetched.certificates {
+            all.add(document.certificate.clone()).map_err(AnswerError::Certificates)?;
+        }
+        held.has_certificates = true;
+        held.certificates = fetched;
+        Ok(self.trust()?)
+    }
+
+    /// Trusts the domain and those that it accepts, with a responder that remembers what the one before did.
+    fn trust(&mut self) -> Result<(), UsageError> {
+        let Some(held) = &self.held else { return Ok(()) };
+        let mut trusted = held.domain.trusted_certificates().clone();
+        for document in &held.certificates.certificates {
+            let kms = document.certificate.kms_uri();
+            if kms != held.domain.kms_uri() && held.domain.acceptable_kms.contains(kms) {
+                trusted.add(document.certificate.clone())?;
+            }
+        }
+        let responder = self.new_responder(&held.domain, &trusted, held.keys.values())?;
+        if let Some(held) = &mut self.held {
+            held.trusted = trusted;
+            held.responder = match (responder, held.responder.take()) {
+                (Some(responder), Some(previous)) => Some(responder.remembering(previous)),
+                (responder, previous) => responder.or(previous),
+            };
+        }
         Ok(())
     }
 
@@ -186,12 +262,13 @@ impl KeyCache {
     fn new_responder<'a>(
         &self,
         domain: &Domain,
+        trusted: &TrustedCertificates,
         mut keys: impl Iterator<Item = &'a Arc<UserKeys>>,
     ) -> Result<Option<Responder>, UsageError> {
         let Some(first) = keys.next() else { return Ok(None) };
         let mut responder = Responder::new(first.clone(), self.policy(domain));
         keys.for_each(|keys| responder.add_keys(keys.clone()));
-        domain.trusted_certificates().iter().try_for_each(|certificate| responder.trust(certificate.clone()))?;
+        trusted.iter().try_for_each(|certificate| responder.trust(certificate.clone()))?;
         Ok(Some(responder))
     }
 
@@ -199,10 +276,11 @@ impl KeyCache {
     fn policy(&self, domain: &Domain) -> Policy {
         let CacheSettings { policy, group_purposes, .. } = &self.settings;
         let accept = |purpose: &Purpose| {
-            let initiators =
-                if group_purposes.contains(purpose) { domain.group_initiators() } else { domain.initiators() };
+            let is_for_groups = group_purposes.contains(purpose);
+            let initiators = if is_for_groups { domain.group_initiators() } else { domain.initiators() };
+            let kms = is_for_groups.then(|| domain.kms_uri().clone());
             let is_diversified = policy.purposes.get(purpose).is_some_and(|acceptance| acceptance.is_diversified);
-            (*purpose, Acceptance { initiators, is_diversified })
+            (*purpose, Acceptance { initiators, kms, is_diversified })
         };
         Policy {
             purposes: policy.purposes.keys().chain(group_purposes).map(accept).collect(),
@@ -212,6 +290,28 @@ impl KeyCache {
                 .map(|others| Acceptance { initiators: domain.initiators(), ..others.clone() }),
             ..policy.clone()
         }
+    }
+}
+
+/// The steps of a refresh, of which each is taken once, whatever else is due.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    has_domain: bool,
+    has_keys: bool,
+}
+
+impl Steps {
+    /// What to do next.
+    pub(super) fn next(&mut self, due: Due) -> Due {
+        let is_done = match due {
+            Due::Keys => {
+                self.has_domain = true;
+                std::mem::replace(&mut self.has_keys, true)
+            }
+            Due::Domain => std::mem::replace(&mut self.has_domain, true),
+            Due::Nothing | Due::Certificates { .. } => false,
+        };
+        if is_done { Due::Nothing } else { due }
     }
 }
 

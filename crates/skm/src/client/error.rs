@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use mikey_sakke::documents::DocumentError;
-use mikey_sakke::error::{KeyMaterialError, UsageError};
+use mikey_sakke::error::{KeyMaterialError, Refusal, UsageError};
 use mikey_sakke::km::domain::DomainError;
 use mikey_sakke::km::{BodyError, ErrorCode, ResponseError};
 
@@ -133,6 +133,15 @@ pub enum AnswerError {
     /// The KmsResponse is not one with the keys of this user from this KMS for these key periods.
     #[error("refused: the KmsResponse {0}")]
     Keys(&'static str),
+    /// The KmsResponse is not the answer to the request for the certificates of other domains.
+    #[error("refused: the certificates of other domains: {0}")]
+    CertCache(Refusal),
+    /// The KmsResponse holds no certificates of other domains, or an error.
+    #[error("refused: the KmsResponse holds no KmsCertCache")]
+    NoCertCache,
+    /// Two certificates of another domain are valid at the same time.
+    #[error("refused: the certificates of other domains: {0}")]
+    Certificates(UsageError),
     /// A key fails its checks.
     #[error(transparent)]
     KeyMaterial(#[from] KeyMaterialError),

@@ -3,15 +3,17 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use mikey_sakke::documents::{KmsCertCache, KmsRequest, MAX_OCTETS};
+use mikey_sakke::identity::Uri;
 use mikey_sakke::km::domain::{Domain, MAX_DOMAIN_OCTETS};
 use mikey_sakke::km::retrieval::{KeyRecordQuery, ValKeyInfo};
 use mikey_sakke::km::{self, Identifier, MAX_RESPONSE_OCTETS, Payload, Request, Subject};
 use mikey_sakke::time::Timestamp;
 
 use super::answer::{self, Fault};
-use super::transport::Answer;
+use super::transport::{Answer, JSON, XML};
 use super::{Client, ClientError, NetworkError};
-use crate::interface::{DOMAIN, KEY_RECORDS, KM_REQUEST};
+use crate::interface::{CERTCACHE, DOMAIN, KEY_RECORDS, KM_REQUEST};
 
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -58,7 +60,7 @@ impl Client {
         loop {
             let request = self.new_request(service, subject).await?;
             let sent = self.local_time()?;
-            let answer = self.transport.post(KM_REQUEST, request.to_json(), MAX_RESPONSE_OCTETS).await;
+            let answer = self.transport.post(KM_REQUEST, JSON, request.to_json(), MAX_RESPONSE_OCTETS).await;
             let received = self.local_time()?;
             if self.waits_to_retry(&mut attempts, &answer).await? {
                 continue;
@@ -77,6 +79,26 @@ impl Client {
     /// Asks for the description of the domain.
     pub(super) async fn fetch_domain(&self) -> Result<Domain, ClientError> {
         answer::domain(&self.get(DOMAIN, None, MAX_DOMAIN_OCTETS).await?)
+    }
+
+    /// Asks for the certificates of other domains.
+    pub(super) async fn fetch_certificates(
+        &self,
+        user: &Uri,
+        kms: &Uri,
+        known: Option<u64>,
+    ) -> Result<KmsCertCache, ClientError> {
+        let mut attempts = 0;
+        let path = known.map_or_else(|| CERTCACHE.to_owned(), |number| format!("{CERTCACHE}/{number}"));
+        loop {
+            let url = self.transport.url(&path, None).to_string();
+            let request = KmsRequest::new(user.clone(), kms.clone(), self.now()?, url);
+            let body = request.to_xml()?.to_string();
+            let answer = self.transport.post(&path, XML, body, MAX_OCTETS).await;
+            if !self.waits_to_retry(&mut attempts, &answer).await? {
+                return answer::certificates(&answer?, &request, self.now()?, self.window);
+            }
+        }
     }
 
     /// Asks for key information by the REST API.

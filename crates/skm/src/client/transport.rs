@@ -17,7 +17,8 @@ use super::{AnswerError, ClientError, NetworkError, TokenError, retry};
 /// Shorter than what a server keeps an idle connection for.
 const IDLE: Duration = Duration::from_secs(45);
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const XML: HeaderValue = HeaderValue::from_static("application/xml");
 
 /// What came back.
 pub(super) struct Answer {
@@ -56,17 +57,25 @@ impl Transport {
         Ok(Self { http, server: server(&settings.server)?, tokens })
     }
 
-    /// Posts JSON to a route.
-    pub(super) async fn post(&self, path: &str, json: String, limit: usize) -> Result<Answer, ClientError> {
-        self.send(self.http.post(self.url(path, None)).header(CONTENT_TYPE, JSON).body(json), limit).await
+    /// Posts to a route, and wants an answer of the same media type.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        media: HeaderValue,
+        body: String,
+        limit: usize,
+    ) -> Result<Answer, ClientError> {
+        let request = self.http.post(self.url(path, None)).header(CONTENT_TYPE, media.clone());
+        self.send(request.header(ACCEPT, media).body(body), limit).await
     }
 
     /// Gets a route.
     pub(super) async fn get(&self, path: &str, query: Option<&str>, limit: usize) -> Result<Answer, ClientError> {
-        self.send(self.http.get(self.url(path, query)), limit).await
+        self.send(self.http.get(self.url(path, query)).header(ACCEPT, JSON), limit).await
     }
 
-    fn url(&self, path: &str, query: Option<&str>) -> Url {
+    /// The address of a route.
+    pub(super) fn url(&self, path: &str, query: Option<&str>) -> Url {
         let mut url = self.server.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         url.set_query(query);
@@ -78,8 +87,7 @@ impl Transport {
         let value = authorization(&self.tokens.token().await?)?;
         let mut value = HeaderValue::from_str(&value).map_err(|_| TokenError::Form)?;
         value.set_sensitive(true);
-        let request = request.header(AUTHORIZATION, value).header(ACCEPT, JSON);
-        let mut response = request.send().await.map_err(NetworkError::from)?;
+        let mut response = request.header(AUTHORIZATION, value).send().await.map_err(NetworkError::from)?;
         let declared = response.content_length().map_or(limit, |length| usize::try_from(length).unwrap_or(usize::MAX));
         if declared > limit {
             return Err(AnswerError::TooLong.into());

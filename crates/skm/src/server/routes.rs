@@ -17,7 +17,7 @@ use super::answer::{self, document};
 use super::body;
 use super::front::{Asker, Front, exchange};
 use super::media::Media;
-use crate::interface::{DOMAIN, KEY_RECORDS, KM_REQUEST};
+use crate::interface::{CERTCACHE, DOMAIN, KEY_RECORDS, KM_REQUEST};
 use crate::service::{self, IdentityResource, KmAnswer, Point, Precondition, Problem, RecordPath};
 use crate::store::Version;
 
@@ -48,8 +48,8 @@ pub(super) fn router(front: Arc<Front>) -> Router {
             .route(&format!("{IDENTITY}/keyprov"), post(keyprov))
             .route(&format!("{IDENTITY}/keyprov/{{uri}}"), post(keyprov))
             .route(&format!("{IDENTITY}/keyprov/{{uri}}/{{time}}"), post(keyprov))
-            .route(&format!("{IDENTITY}/certcache"), post(certcache))
-            .route(&format!("{IDENTITY}/certcache/{{number}}"), post(certcache));
+            .route(CERTCACHE, post(certcache))
+            .route(&format!("{CERTCACHE}/{{number}}"), post(certcache));
     }
     router
         .fallback(answer::not_found)

@@ -12,7 +12,7 @@ use mikey_sakke::imessage::{Initiator, KeyBundle, Profile, Purpose, Recipient};
 use mikey_sakke::km::domain::{Domain, DomainCertificate, Periods};
 use mikey_sakke::kms::KmsCertificate;
 use mikey_sakke::time::Timestamp;
-use skm::client::{CacheSettings, Due, KeyCache};
+use skm::client::{AnswerError, CacheSettings, ClientError, Due, KeyCache};
 
 use crate::domains::{CURRENT, END, KMS, LEAD, OTHER, PERIOD, Site, certificate, domain};
 use crate::support::{ALICE, NOW, SKMS, at, uri};
@@ -319,15 +319,16 @@ async fn keys_of_a_revoked_or_replaced_certificate_are_dropped_and_fetched_anew(
 
     let revoked = KmsCertificate::clone(KMS.certificate()).revoked();
     let revoked = DomainCertificate::new(&revoked, Periods { from: 0, to: None }, None).unwrap();
-    site.change(|state| state.domain = Domain::new(uri(SKMS), vec![revoked]).unwrap());
+    site.change(|state| state.domain = Domain::new(uri(SKMS), vec![revoked.clone()]).unwrap());
     site.host.pass(Duration::from_secs(HOUR));
-    refresh(&site, &mut cache).await;
+    let refreshed = site.client.refresh(&mut cache, site.now(), &mut SysRng).await;
+    assert!(matches!(refreshed, Err(ClientError::Answer(AnswerError::Keys(_)))), "there are no others");
     assert_eq!(periods(&cache), [0; 0]);
     assert!(cache.initiator().is_none() && cache.responder().is_none());
     assert_eq!(cache.due(site.now(), &mut SysRng).unwrap(), Due::Keys);
 
     site.change(|state| {
-        state.domain = Domain::new(uri(SKMS), vec![certificate(&OTHER, 0, None)]).unwrap();
+        state.domain = Domain::new(uri(SKMS), vec![revoked, certificate(&OTHER, 0, None)]).unwrap();
         state.issuers.insert(0, OTHER.clone());
     });
     refresh(&site, &mut cache).await;
@@ -341,7 +342,6 @@ async fn keys_of_a_revoked_or_replaced_certificate_are_dropped_and_fetched_anew(
         state.issuers.insert(0, KMS.clone());
     });
     site.host.pass(Duration::from_secs(HOUR));
-    refresh(&site, &mut cache).await;
     refresh(&site, &mut cache).await;
     assert_eq!(cache.keys().next().unwrap().certificate().kpak(), KMS.certificate().kpak());
 }

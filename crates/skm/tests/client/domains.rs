@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use getrandom::SysRng;
-use mikey_sakke::documents::{KmsKeyProv, KmsKeySet, KmsMessage, KmsRequest, KmsResponse, NewKeys};
+use mikey_sakke::documents::{
+    KmsCertCache, KmsKeyProv, KmsKeySet, KmsMessage, KmsRequest, KmsResponse, NewKeys, Tolerances,
+};
 use mikey_sakke::identity::{KeyPeriod, UidFormat, Uri};
 use mikey_sakke::km::domain::{Domain, DomainCertificate, Periods};
 use mikey_sakke::km::{ErrorCode, Payload, Response, Subject};
@@ -15,6 +17,8 @@ use skm::client::{Client, Environment as _};
 use crate::support::{ALICE, Authority, Host, NOW, Reply, SKMS, Seen, Server, at, settings, token, uri};
 
 pub(crate) const PERIOD: u64 = 2_592_000;
+/// The route of the certificates of other domains.
+pub(crate) const CERTCACHE: &str = "/keymanagement/identity/v1/certcache";
 pub(crate) const LEAD: u64 = 172_800;
 
 /// The number of the key period that [`NOW`] is in, and when it ends.
@@ -74,6 +78,10 @@ pub(crate) struct State {
     pub(crate) issuers: BTreeMap<u64, Arc<Kms>>,
     pub(crate) lead: u64,
     pub(crate) is_down: bool,
+    /// The certificates of other domains; 404 without any.
+    pub(crate) external: Option<KmsCertCache>,
+    /// What is changed in the answer with them.
+    pub(crate) forge: fn(&mut KmsResponse),
 }
 
 impl Site {
@@ -91,7 +99,14 @@ impl Site {
 
     async fn serve(host: Arc<Host>, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let issuers = BTreeMap::from([(0, KMS.clone())]);
-        let state = Arc::new(Mutex::new(State { domain: domain(), issuers, lead: LEAD, is_down: false }));
+        let state = Arc::new(Mutex::new(State {
+            domain: domain(),
+            issuers,
+            lead: LEAD,
+            is_down: false,
+            external: None,
+            forge: |_| (),
+        }));
         let shared = state.clone();
         let answer = move |seen: &Seen| shared.lock().unwrap().answer(seen, clock());
         let authority = Authority::new("authority");
@@ -116,12 +131,28 @@ impl Site {
 }
 
 impl State {
+    fn certificates(&self, seen: &Seen, now: Timestamp) -> Reply {
+        let Some(cache) = &self.external else { return Reply::new(404, "") };
+        assert_eq!((seen.header("content-type"), seen.header("accept")), ("application/xml", "application/xml"));
+        let request = KmsRequest::from_xml(&seen.body, Tolerances::default()).unwrap();
+        assert!(request.client_req_url.starts_with("https://") && request.client_req_url.ends_with(&seen.path));
+        let known = seen.path[CERTCACHE.len()..].strip_prefix('/').map(|number| number.parse().unwrap());
+        let certificates = if known == cache.cache_num { Vec::new() } else { cache.certificates.clone() };
+        let message = KmsMessage::CertCache(KmsCertCache { certificates, ..cache.clone() });
+        let mut response = KmsResponse { message: Some(message), ..KmsResponse::to(&request, now) };
+        (self.forge)(&mut response);
+        Reply::new(200, response.to_xml().unwrap().as_bytes())
+    }
+
     fn answer(&self, seen: &Seen, now: Timestamp) -> Reply {
         if self.is_down {
             return Reply::new(403, "");
         }
         if seen.path == "/seal-km/v1/domain" {
             return Reply::new(200, self.domain.to_json());
+        }
+        if seen.path.starts_with(CERTCACHE) {
+            return self.certificates(seen, now);
         }
         let request = seen.request();
         let Subject::User(user) = request.subject() else { panic!("not a user") };

@@ -7,6 +7,7 @@ mod blocking;
 mod cache;
 mod clock;
 mod domains;
+mod external;
 mod identity;
 mod network;
 mod program;

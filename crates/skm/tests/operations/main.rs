@@ -6,17 +6,20 @@
 
 mod capif;
 mod clients;
+mod external;
 mod fleet;
 #[path = "../support/http.rs"]
 mod http;
 mod killed;
 mod outage;
+mod person;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/program.rs"]
 mod program;
 mod reseal;
 mod restart;
+mod rollover;
 mod schema;
 mod sharing;
 #[path = "../support/site.rs"]

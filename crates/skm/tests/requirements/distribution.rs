@@ -6,17 +6,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use getrandom::SysRng;
-use mikey_sakke::imessage::{KeyBundle, Profile, Purpose, SkId};
+use mikey_sakke::identity::KeyPeriod;
+use mikey_sakke::imessage::{Initiator, KeyBundle, Profile, Purpose, Recipient, SkId};
+use mikey_sakke::km::domain::{Domain, DomainCertificate, Periods};
+use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::mikey::registry::IdRole;
 use mikey_sakke::sakke::Ssv;
+use mikey_sakke::time::Timestamp;
 use rcgen::KeyPair;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::ends::{EXCHANGE, Run, SAKKE, Sent, Skms, identity, idr_of, parts, payload, sakke_of};
+use crate::ends::{EXCHANGE, KMS, Run, SAKKE, Sent, Skms, identity, idr_of, parts, payload, period_now, sakke_of};
 use crate::site::{ALICE, GROUPS, VAL, claims, client_params};
 use crate::support::with;
-use crate::world::{BOB, CAROL};
+use crate::world::{BOB, CAROL, uri};
 
 const MANAGER: &str = "sip:groups@example.org";
 /// Another group manager: the URI in its certificate, and the client of its token.
@@ -109,6 +113,32 @@ fn r35_the_key_of_a_group_from_somebody_else_is_refused() {
     let Sent { message, .. } = skms.ue(ALICE).send(BOB, 0);
     let error = skms.ue(BOB).receive(&message).unwrap_err();
     assert!(error.contains(NOT_FROM_THE_MANAGER), "{error}");
+}
+
+/// Another KMS that is trusted can issue keys for every URI, that of the manager as well.
+#[test]
+fn r35_the_key_of_a_group_from_a_namesake_of_the_manager_is_refused() {
+    let skms = Skms::new();
+    let other = Kms::generate(uri("kms.example.net"), KMS.certificate().uid_format(), &mut SysRng).unwrap();
+    let certificate = DomainCertificate::new(other.certificate(), Periods { from: 0, to: None }, None).unwrap();
+    let document = Domain::new(uri("sip:skms.example.net"), vec![certificate]).unwrap().to_json();
+    skms.site.write("other.json", &document);
+    let file = skms.site.path("other.json");
+    skms.operate(&["certs", "import", file.to_str().unwrap(), "--role", "external", "--origin", "a test"]);
+
+    let at = Timestamp::now().unwrap();
+    let keys = other.issue(&uri(MANAGER), KeyPeriod::Number(period_now()), &mut SysRng).unwrap();
+    let keys = UserKeys::import(other.certificate(), &keys).unwrap();
+    let recipient = Recipient { user: uri(BOB), certificate: KMS.certificate().clone() };
+    let message = |purpose| {
+        let bundle = KeyBundle::generate(Profile::seal(Purpose::new(purpose).unwrap()), &mut SysRng).unwrap();
+        Initiator::new(keys.clone().into()).distribute(&bundle, &recipient, at, &mut SysRng).unwrap()
+    };
+    let bob = skms.ue(BOB);
+    let error = bob.receive(&message(0)).unwrap_err();
+    assert!(error.contains(NOT_FROM_THE_MANAGER), "{error}");
+    let (_, said) = bob.receive(&message(1)).unwrap();
+    assert!(said.contains("from sip:groups@example.org of kms.example.net"), "{said}");
 }
 
 #[test]

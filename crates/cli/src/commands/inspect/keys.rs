@@ -136,7 +136,7 @@ impl KeyArguments {
     fn policy(&self) -> Policy {
         let mut policy = Policy::default();
         if self.ts33180 {
-            let acceptance = Acceptance { initiators: Initiators::Any, is_diversified: true };
+            let acceptance = Acceptance { initiators: Initiators::Any, kms: None, is_diversified: true };
             policy.purposes.insert(Purpose::GMK, acceptance);
         }
         policy

@@ -37,8 +37,8 @@ pub(crate) fn run(arguments: &Arguments, client: &Client, out: &mut dyn Write) -
     if let Some(path) = &arguments.save_key {
         write_bundle(path, *force, key.id, &key.rand, key.key.expose())?;
     }
-    let (id, purpose, initiator) = (key.id, key.id.purpose(), &key.initiator);
-    let sent = Moment(key.timestamp);
-    writeln!(out, "{}: key {id} of purpose {purpose}, from {initiator}, sent {sent}", message.display())?;
+    let (id, purpose, initiator, kms) = (key.id, key.id.purpose(), &key.initiator, &key.initiator_kms);
+    let (message, sent) = (message.display(), Moment(key.timestamp));
+    writeln!(out, "{message}: key {id} of purpose {purpose}, from {initiator} of {kms}, sent {sent}")?;
     Ok(())
 }

@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// URI of the user whom it is for
     #[arg(long, value_name = "URI")]
     to: Uri,
+    /// URI of the KMS that he has his keys from, if that is not the one of this domain
+    #[arg(long, value_name = "URI")]
+    kms: Option<Uri>,
     /// Purpose of the key, 0 to 15: the first 4 bits of its SK-ID
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..16))]
     purpose: u8,
@@ -36,13 +39,15 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, client: &Client, out: &mut dyn Write) -> Result<(), Fault> {
-    let Arguments { user, to, force, .. } = arguments;
+    let Arguments { user, to, kms, force, .. } = arguments;
     let cache = fetch(client, user)?;
     let now = client.now().map_err(fault)?;
     let initiator = cache.initiator().with_context(|| format!("there are no keys of {user}"))?;
     let domain = cache.domain().context("there is no domain")?;
-    let certificate = domain.trusted_certificates().select(domain.kms_uri(), now);
-    let certificate = certificate.context("the domain has no certificate that is valid now")?.clone();
+    let kms = kms.as_ref().unwrap_or(domain.kms_uri());
+    let certificate = cache.certificate(kms, now);
+    let certificate =
+        certificate.with_context(|| format!("no certificate of {kms} is valid now and accepted"))?.clone();
     let bundle = KeyBundle::generate(Profile::seal(Purpose::new(arguments.purpose)?), &mut SysRng)?;
     let message = initiator.distribute(&bundle, &Recipient { user: to.clone(), certificate }, now, &mut SysRng)?;
     // The key first: without it the message is of no use to whom it is from.
