@@ -9,6 +9,7 @@ mod domain;
 mod error;
 mod keyring;
 mod postgres;
+mod reader;
 mod reseal;
 mod rows;
 mod schema;
@@ -32,6 +33,7 @@ use crate::seal::{OpenError, Place, SealKey, Secret};
 use batch::{Answer, Write};
 use error::MAX_NAME_OCTETS;
 use keyring::{Keys, open_keys};
+use reader::Reader;
 use rows::{Database, RowKey, SealedRow};
 use url::Backend;
 use writer::Writer;
@@ -54,6 +56,7 @@ const PAGE: u32 = 1000;
 /// What a server keeps.
 pub struct Store {
     database: Arc<dyn Database>,
+    reader: Reader,
     writer: Writer,
     wrapping: String,
     key: SealKey,
@@ -67,7 +70,7 @@ impl Store {
     /// a database of PostgreSQL with the schema that [`migrate`](Self::migrate) makes; a host that is neither a directory
     /// with a socket nor on the loopback interface is reached over TLS, and its certificate is verified.
     ///
-    /// Changes are made by a task of the runtime that this is called on.
+    /// Tasks of the runtime that this is called on read and make changes.
     ///
     /// # Errors
     ///
@@ -96,8 +99,9 @@ impl Store {
     async fn over(database: Arc<dyn Database>, secret: Secret, server: &str) -> Result<Self, StoreError> {
         let Keys { wrapping, data: key, audit } = open_keys(&*database, secret).await?;
         let chain = Chain::new(audit, server.to_owned());
-        let writer = Writer::start(database.clone(), chain.clone(), key.id());
-        Ok(Self { database, writer, wrapping, key, chain })
+        let (reader, writer) =
+            (Reader::start(database.clone()), Writer::start(database.clone(), chain.clone(), key.id()));
+        Ok(Self { database, reader, writer, wrapping, key, chain })
     }
 
     /// The record for a subject of a service, valid or not, with its version.
@@ -319,7 +323,7 @@ impl Store {
     }
 
     async fn get(&self, key: &RowKey) -> Result<Option<(Version, Zeroizing<Vec<u8>>)>, StoreError> {
-        let Some(row) = self.database.get(key).await? else {
+        let Some(row) = self.reader.read(key).await? else {
             return Ok(None);
         };
         let row_key = key.columns();

@@ -17,8 +17,9 @@ use super::StoreError;
 use super::batch::{Batch, IssueKey};
 use super::connections::Connections;
 use super::error::too_late;
+use super::rows::RowKey;
 use super::schema;
-use super::sql::{Alone, Dialect, Sql};
+use super::sql::{Alone, Dialect, FoundRow, Sql};
 
 /// Connections that read.
 const READERS: usize = 8;
@@ -206,6 +207,18 @@ impl Dialect for Postgres {
         .execute(&mut *connection)
         .await?;
         Ok(())
+    }
+
+    async fn find(connection: &mut PgConnection, keys: &[RowKey]) -> Result<Vec<FoundRow>, StoreError> {
+        let columns = |number: usize| keys.iter().map(move |key| key.columns()[number].to_owned()).collect::<Vec<_>>();
+        let select = query_as(
+            "SELECT number - 1, version, sealed \
+             FROM UNNEST($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::TEXT[]) WITH ORDINALITY \
+             AS wanted (collection, service, kind, id, number) JOIN sealed_rows USING (collection, service, kind, id)",
+        );
+        let select = select.bind(keys.iter().map(|key| key.collection).collect::<Vec<_>>());
+        let select = select.bind(columns(0)).bind(columns(1)).bind(columns(2));
+        Ok(select.fetch_all(connection).await?)
     }
 }
 

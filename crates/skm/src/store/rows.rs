@@ -164,6 +164,9 @@ impl RowKey {
     }
 }
 
+/// The version and the sealed value of a row as they stand in the database, whatever that holds.
+pub(super) type RowColumns = (i64, Vec<u8>);
+
 /// A row with a sealed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SealedRow {
@@ -194,8 +197,8 @@ pub(super) trait Database: Send + Sync {
     /// Replaces the keyring and all sealed values, and makes the changes of a batch, or does nothing.
     async fn reseal(&self, reseal: Reseal<'_>, batch: Batch) -> Result<Resealed, StoreError>;
 
-    /// A row with a sealed value.
-    async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError>;
+    /// Rows with sealed values, as many as keys and in their order.
+    async fn rows(&self, keys: Vec<RowKey>) -> Result<Vec<Option<RowColumns>>, StoreError>;
     /// Whether there is such a delegate that has not expired.
     async fn is_delegate(&self, principal: &str, user: &str, now: Timestamp) -> Result<bool, StoreError>;
     /// All delegates.

@@ -12,7 +12,7 @@ use super::batch::{Answer, Batch, seconds};
 use super::connections::Connections;
 use super::keyring::Keyring;
 use super::reseal::{Reseal, Resealed};
-use super::rows::{Database, Delegate, Pulse, RowKey, SealedRow, Version};
+use super::rows::{Database, Delegate, Pulse, RowColumns, RowKey, SealedRow, Version};
 use crate::audit::{Entry, Head};
 
 /// An entry of the audit log, in the order of its columns.
@@ -20,6 +20,9 @@ type EntryColumns = (i64, i64, String, String, String, Option<i64>, String, Stri
 
 /// What a batch is to know: the id of the data key in the keyring, the hold, and the head of the audit log.
 type State = (String, Option<i64>, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// A row with a sealed value, behind the place of its key among those that were asked for.
+pub(super) type FoundRow = (i64, i64, Vec<u8>);
 
 /// What a database says in words of its own: how a batch begins, and what of it takes one statement for many rows.
 #[async_trait]
@@ -43,6 +46,8 @@ pub(super) trait Dialect: sqlx::Database {
     async fn load(connection: &mut Self::Connection, batch: &mut Batch) -> Result<(), StoreError>;
     /// Inserts entries of the audit log, and inserts or replaces its head, replay keys and counters of issues.
     async fn save(connection: &mut Self::Connection, batch: &Batch) -> Result<(), StoreError>;
+    /// The rows that there are of keys: the place of the key, the version, the sealed value.
+    async fn find(connection: &mut Self::Connection, keys: &[RowKey]) -> Result<Vec<FoundRow>, StoreError>;
 }
 
 /// What a transaction does that nobody else may do meanwhile.
@@ -297,9 +302,20 @@ where
         self.reseal_rows(reseal, batch).await
     }
 
-    async fn get(&self, key: &RowKey) -> Result<Option<SealedRow>, StoreError> {
-        let key = key.clone();
-        self.readers.ask(|reader| Box::pin(async move { Self::row(reader, &key).await })).await
+    async fn rows(&self, keys: Vec<RowKey>) -> Result<Vec<Option<RowColumns>>, StoreError> {
+        self.readers
+            .ask(|reader| {
+                Box::pin(async move {
+                    let mut rows = vec![None; keys.len()];
+                    for (number, version, sealed) in DB::find(reader, &keys).await? {
+                        if let Some(row) = usize::try_from(number).ok().and_then(|number| rows.get_mut(number)) {
+                            *row = Some((version, sealed));
+                        }
+                    }
+                    Ok::<_, StoreError>(rows)
+                })
+            })
+            .await
     }
 
     async fn is_delegate(&self, principal: &str, user: &str, now: Timestamp) -> Result<bool, StoreError> {

@@ -14,8 +14,9 @@ use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, Transaction, query,
 use super::StoreError;
 use super::batch::Batch;
 use super::connections::{Check, Connections};
+use super::rows::RowKey;
 use super::schema;
-use super::sql::{Alone, Dialect, Sql};
+use super::sql::{Alone, Dialect, FoundRow, Sql};
 use crate::audit::Head;
 
 /// Connections that read.
@@ -171,5 +172,19 @@ impl Dialect for Sqlite {
                 .await?;
         }
         Ok(())
+    }
+
+    async fn find(connection: &mut SqliteConnection, keys: &[RowKey]) -> Result<Vec<FoundRow>, StoreError> {
+        let mut select = QueryBuilder::new("WITH wanted (number, collection, service, kind, id) AS (");
+        select.push_values((0_i64..).zip(keys), |mut row, (number, key)| {
+            let [service, kind, id] = key.columns();
+            row.push_bind(number).push_bind(key.collection);
+            row.push_bind(service.to_owned()).push_bind(kind.to_owned()).push_bind(id.to_owned());
+        });
+        // In this order, so that each is looked up by its key.
+        select.push(
+            ") SELECT number, version, sealed FROM wanted CROSS JOIN sealed_rows USING (collection, service, kind, id)",
+        );
+        Ok(select.build_query_as().persistent(false).fetch_all(connection).await?)
     }
 }

@@ -18,6 +18,7 @@ const CANARY: &str = "key material of a record";
 
 on_both! {
     records_survive_a_restart,
+    rows_that_are_asked_for_at_once_go_each_to_who_asked,
     a_row_opens_in_its_place_alone,
     an_old_value_does_not_open_under_a_new_version,
     a_condition_holds_or_nothing_happens,
@@ -48,6 +49,29 @@ async fn records_survive_a_restart(site: Site) {
     assert_eq!(store.record(&service, &client).await.unwrap().unwrap().1, other);
     assert_eq!(store.record(&service, &Subject::Service).await.unwrap(), None);
     assert_eq!(store.record(&name("urn:example:other"), &alice()).await.unwrap(), None);
+}
+
+async fn rows_that_are_asked_for_at_once_go_each_to_who_asked(site: Site) {
+    let store = Arc::new(site.open().await);
+    let service = name("urn:example:fleet");
+    let subject = |number: usize| Subject::Device(name(&format!("device-{number}")));
+    for number in (0..30).filter(|number| number % 3 > 0) {
+        let payload = record(&format!("payload {number}"));
+        store.put_record(&service, &subject(number), &payload, Condition::Any, &event("device")).await.unwrap();
+    }
+    site.tamper("UPDATE sealed_rows SET version = -1 WHERE id = 'device-4';").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in (0..30).cycle().take(300) {
+        let (store, service, subject) = (Arc::clone(&store), service.clone(), subject(number));
+        tasks.spawn(async move { (number, store.record(&service, &subject).await) });
+    }
+    for (number, found) in tasks.join_all().await {
+        match number {
+            4 => assert!(matches!(found, Err(StoreError::Damaged(_)))),
+            _ if number % 3 == 0 => assert_eq!(found.unwrap(), None),
+            _ => assert_eq!(found.unwrap().unwrap().1, record(&format!("payload {number}"))),
+        }
+    }
 }
 
 async fn a_row_opens_in_its_place_alone(site: Site) {
