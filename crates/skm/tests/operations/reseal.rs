@@ -3,7 +3,7 @@
 use mikey_sakke_files::write_kms;
 use serde_json::json;
 
-use crate::fleet::{KMS, admin, patient};
+use crate::fleet::{Fleet, KMS, admin, patient};
 use crate::http::Client;
 use crate::program::{self, Run};
 use crate::site::{IDENTITY_KEYS, Process, Site, claims, identity_request, set_owner_only};
@@ -80,6 +80,27 @@ async fn a_server_refuses_until_it_has_the_new_key() {
     let audit = skms(&site, &["audit", "list"]).done();
     assert!(audit.contains("done: reseal key_file ") && audit.contains("new.key, by operator"), "{audit}");
     skms(&site, &["audit", "verify"]).done();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_server_on_the_database_refuses() {
+    let Some(fleet) = Fleet::of(patient()).await else { return };
+    fleet.found_domain();
+    write_key(&fleet.site, "new.key", NEW_KEY);
+    let servers = ["skms-1", "skms-2"].map(|name| fleet.serve(name));
+    let put = async |fleet: &Fleet, server| fleet.link(server).put("client-1", "7").await.unwrap().status;
+    let before = rsk(&fleet.site, &servers[0]).await.unwrap();
+    assert_eq!(put(&fleet, &servers[1]).await, 201);
+    resealed(reseal(&fleet.site, "--new-key-file", "new.key"));
+    for server in &servers {
+        assert_eq!(rsk(&fleet.site, server).await, Err(500));
+        assert_eq!(put(&fleet, server).await, 500);
+        assert_eq!(admin(server).get("/readyz").await.status, 503);
+    }
+    let fleet = Fleet { site: fleet.site.set("seal", "key_file", "\"DIR/new.key\""), ..fleet };
+    let server = fleet.serve("skms-1");
+    assert_eq!(rsk(&fleet.site, &server).await.unwrap(), before);
+    assert_eq!(put(&fleet, &server).await, 204);
 }
 
 #[test]
