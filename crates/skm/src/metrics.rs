@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use mikey_sakke::identity::Uri;
+use mikey_sakke::time::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -31,6 +33,11 @@ struct Listener {
     listener: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kms {
+    kms: String,
+}
+
 /// The metrics of one server.
 pub struct Metrics {
     registry: Registry,
@@ -40,6 +47,7 @@ pub struct Metrics {
     connections: Family<Listener, Gauge>,
     issue_seconds: Histogram,
     issue_queue: Gauge,
+    certificate_ends: Family<Kms, Gauge>,
 }
 
 impl Default for Metrics {
@@ -52,6 +60,7 @@ impl Default for Metrics {
             connections: Family::default(),
             issue_seconds: Histogram::new(BUCKETS),
             issue_queue: Gauge::default(),
+            certificate_ends: Family::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("requests", "Requests by route and status", metrics.requests.clone());
@@ -62,6 +71,9 @@ impl Default for Metrics {
         let seconds = metrics.issue_seconds.clone();
         registry.register_with_unit("issue", "How long it takes to issue a key set", Unit::Seconds, seconds);
         registry.register("issue_queue", "Key sets that wait to be issued", metrics.issue_queue.clone());
+        let help = "When the last certificate of another domain ends, in seconds since 1970";
+        let ends = metrics.certificate_ends.clone();
+        registry.register_with_unit("external_certificate_end_timestamp", help, Unit::Seconds, ends);
         metrics
     }
 }
@@ -95,6 +107,17 @@ impl Metrics {
     /// A key set waits to be issued, for as long as what is returned is kept.
     pub(crate) fn queued(&self) -> Counted {
         Counted::new(self.issue_queue.clone())
+    }
+
+    /// The last certificate of another domain ends then.
+    pub(crate) fn certificates_end(&self, kms: &Uri, end: Timestamp) {
+        let kms = Kms { kms: kms.to_string() };
+        self.certificate_ends.get_or_create(&kms).set(end.to_unix().cast_signed());
+    }
+
+    /// There are no certificates of another domain any more, or none that end.
+    pub(crate) fn certificates_removed(&self, kms: &Uri) {
+        self.certificate_ends.remove(&Kms { kms: kms.to_string() });
     }
 
     /// All of them in the text format of OpenMetrics.
@@ -146,6 +169,8 @@ mod tests {
         metrics.issued(Duration::from_millis(3));
         let open = metrics.connection("km_uu");
         drop(metrics.connection("km_uu"));
+        let kms = Uri::parse("kms.example.net").unwrap();
+        metrics.certificates_end(&kms, Timestamp::from_unix(1_795_000_000).unwrap());
         let _waits = [metrics.queued(), metrics.queued()];
         let text = metrics.encode().unwrap();
         for line in [
@@ -156,9 +181,12 @@ mod tests {
             r#"skms_issue_seconds_bucket{le="0.005"} 1"#,
             "skms_issue_seconds_count 1",
             "skms_issue_queue 2",
+            r#"skms_external_certificate_end_timestamp_seconds{kms="kms.example.net"} 1795000000"#,
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
         }
+        metrics.certificates_removed(&kms);
+        assert!(!metrics.encode().unwrap().contains("kms.example.net"));
         drop(open);
         assert!(metrics.encode().unwrap().contains(r#"skms_connections{listener="km_uu"} 0"#));
     }

@@ -8,6 +8,7 @@
 mod answer;
 mod caller;
 mod capif;
+mod expiry;
 mod identity;
 mod key_management;
 mod provisioning;
@@ -36,6 +37,7 @@ use crate::token::{KeySource, SourceError, Verifier};
 pub use answer::{KmAnswer, Problem};
 pub use caller::{Body, BodyFault, Caller, Clock, IdentityResource, Moment, Point, Precondition, RecordPath};
 
+use expiry::Expiry;
 use session::{Principal, Refused, Session, Tokens};
 
 /// How many more tokens that are not valid are answered of an address than requests of a principal.
@@ -67,6 +69,7 @@ pub struct Service {
     domain_settings: crate::config::Domain,
     domain: RwLock<Option<Arc<SecurityDomain>>>,
     issuer: Issuer,
+    expiry: Expiry,
     metrics: Arc<Metrics>,
 }
 
@@ -172,6 +175,7 @@ impl Service {
             domain_settings: domain.clone(),
             domain: RwLock::new(loaded.map(Arc::new)),
             issuer: Issuer::start(limits.issue_threads, limits.issue_queue, Arc::clone(&metrics))?,
+            expiry: Expiry::default(),
             metrics,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use mikey_sakke::Error;
 use mikey_sakke::error::Refusal;
@@ -14,12 +15,18 @@ const HERE: &str = "kms.example.org";
 const THERE: &str = "kms.example.net";
 const BOB: &str = "sip:bob@example.net";
 
+/// Waits until servers have noticed what was changed, which they look for twice a second.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(600)).await;
+}
+
 /// Gives the certificates of one domain to the operator of the other.
-fn introduce(one: &Site, other: &Site) {
+async fn introduce(one: &Site, other: &Site) {
     let file = one.path("certificates.json");
     let file = file.to_str().unwrap();
     operate(one, &["certs", "export", file, "--force"]).done();
     operate(other, &["certs", "import", file, "--role", "external", "--origin", "in person"]).done();
+    settle().await;
 }
 
 /// Runs the program of the client for a user.
@@ -41,13 +48,13 @@ async fn users_of_two_domains_reach_each_other_while_both_want_it() {
     let mut bob = Person::new(&there, &two, BOB).await;
     assert!(alice.send(BOB, THERE).is_none() && bob.send(ALICE, HERE).is_none());
 
-    introduce(&there, &here);
+    introduce(&there, &here).await;
     alice.refresh_later().await.unwrap();
     let (message, _) = alice.send(BOB, THERE).unwrap();
     let refused = bob.receive(&message);
     assert!(matches!(refused, Err(Error::Refused(Refusal::UntrustedKms))), "{refused:?}");
 
-    introduce(&here, &there);
+    introduce(&here, &there).await;
     bob.refresh_later().await.unwrap();
     let (message, sent) = alice.send(BOB, THERE).unwrap();
     let received = bob.receive(&message).unwrap();
@@ -62,7 +69,7 @@ async fn users_of_two_domains_reach_each_other_while_both_want_it() {
     let carol = Person::new(&there, &two, "sip:carol@example.net").await;
     let message = carol.send(ALICE, HERE).unwrap().0;
     assert!(matches!(alice.receive(&message), Err(Error::Rejected)));
-    introduce(&there, &here);
+    introduce(&there, &here).await;
     let mut alice = Person::new(&here, &one, ALICE).await;
     let (message, sent) = carol.send(ALICE, HERE).unwrap();
     assert_eq!(&alice.receive(&message).unwrap().key, sent.key());
@@ -70,6 +77,7 @@ async fn users_of_two_domains_reach_each_other_while_both_want_it() {
     assert_eq!((list.matches(", revoked").count(), list.matches("in person").count()), (1, 2), "{list}");
 
     operate(&here, &["certs", "remove", THERE]).done();
+    settle().await;
     let mut alice = Person::new(&here, &one, ALICE).await;
     assert!(alice.send(BOB, THERE).is_none());
     let message = carol.send(ALICE, HERE).unwrap().0;
@@ -79,8 +87,8 @@ async fn users_of_two_domains_reach_each_other_while_both_want_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_of_the_client_reaches_users_of_other_domains() {
     let ((here, _), (there, _)) = (site(HERE), site(THERE));
-    introduce(&here, &there);
-    introduce(&there, &here);
+    introduce(&here, &there).await;
+    introduce(&there, &here).await;
     let [one, two] = [&here, &there].map(|site| site.spawn(&[]));
     let folder = TempDir::new().unwrap();
     let send = ["send", "--to", BOB, "--kms", THERE, "--purpose", "1", "--out", "message"];

@@ -10,6 +10,7 @@ mod order;
 mod others;
 mod provisioning;
 mod replay;
+mod rollover;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;

@@ -139,6 +139,27 @@ async fn of_those_who_change_at_the_same_time_none_is_lost() {
     assert_eq!(house.acceptable().await, ["kms.example.com", "kms.example.net"]);
 }
 
+#[tokio::test]
+async fn when_certificates_end_is_counted() {
+    let house = House::new().await;
+    let (number, start) = house.period();
+    let watched = async || {
+        house.pass(60);
+        house.service.watch_certificates().await;
+        let text = house.service.metrics().encode().unwrap();
+        text.lines().filter(|line| line.contains("kms.example.net")).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let certificate = certificate("kms.example.net");
+    assert_eq!(watched().await, [] as [&str; 0]);
+    house.take_in(&domain(&[(&certificate, Periods { from: 0, to: Some(number + 1) })])).await;
+    let line = "skms_external_certificate_end_timestamp_seconds{kms=\"kms.example.net\"}";
+    assert_eq!(watched().await, [format!("{line} {}", start + 2 * PERIOD)]);
+    house.take_in(&domain(&[(&certificate, Periods { from: 0, to: Some(number) })])).await;
+    assert_eq!(watched().await, [format!("{line} {}", start + PERIOD)]);
+    remove_external(house.service.store(), &uri("kms.example.net"), &event()).await.unwrap();
+    assert_eq!(watched().await, [] as [&str; 0]);
+}
+
 #[test]
 fn an_offer_is_one_of_three_documents() {
     let certificate = certificate("kms.example.net");
