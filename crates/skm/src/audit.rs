@@ -48,6 +48,10 @@ pub enum Action {
     Domain,
     /// The master secrets of the domain to be handed out.
     ExportDomain,
+    /// A backup of the store.
+    Backup,
+    /// The store to be restored from a backup.
+    Restore,
     /// A change of who may do what.
     Policy,
     /// A principal to have the keys of another user.
@@ -84,6 +88,8 @@ impl Action {
             Self::DeleteRecord => "delete-record",
             Self::Domain => "domain",
             Self::ExportDomain => "export-domain",
+            Self::Backup => "backup",
+            Self::Restore => "restore",
             Self::Policy => "policy",
             Self::Delegate => "delegate",
             Self::RemoveDelegate => "remove-delegate",

@@ -43,6 +43,9 @@ const NONCE_OCTETS: usize = 12;
 const TAG_OCTETS: usize = 16;
 const HEADER_OCTETS: usize = 1 + KEY_ID_OCTETS + NONCE_OCTETS;
 
+/// The octets by which a sealed value is longer.
+pub const SEALED_OCTETS: usize = HEADER_OCTETS + TAG_OCTETS;
+
 /// Where a sealed value stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {

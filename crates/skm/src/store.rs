@@ -3,6 +3,7 @@
 //! [`Store`] seals what is secret and chains the audit log; a database keeps the rows, and sees secrets sealed only.
 //! Whatever changes, changes in one transaction with its audit entry; changes that come at once share a transaction.
 
+mod backup;
 mod batch;
 mod connections;
 mod domain;
@@ -38,6 +39,7 @@ use rows::{Database, RowKey, SealedRow};
 use url::Backend;
 use writer::Writer;
 
+pub use backup::{BackupError, Contents};
 pub use domain::{DomainChange, DomainKeys};
 pub use error::StoreError;
 pub use reseal::Resealed;
@@ -76,10 +78,14 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn open(url: &str, secret: Secret, server: &str) -> Result<Self, StoreError> {
-        match Backend::of(url)? {
-            Backend::Sqlite => Self::over(Arc::new(sqlite::open(url).await?), secret, server).await,
-            Backend::Postgres => Self::over(Arc::new(postgres::open(url).await?), secret, server).await,
-        }
+        Self::over(Self::database(url).await?, secret, server).await
+    }
+
+    async fn database(url: &str) -> Result<Arc<dyn Database>, StoreError> {
+        Ok(match Backend::of(url)? {
+            Backend::Sqlite => Arc::new(sqlite::open(url).await?),
+            Backend::Postgres => Arc::new(postgres::open(url).await?),
+        })
     }
 
     /// Brings the schema of the database at a URL up to date. [`open`](Self::open) does so for a file, which only one

@@ -52,7 +52,12 @@ impl Keyring {
         Ok((Self { key_id: data.id(), data_key: wrapped, salt: salt.to_vec(), audit_key: sealed }, data))
     }
 
-    fn open(&self, secret: &Secret) -> Result<Keys, StoreError> {
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::WrongKey`] if another key wrapped the data key.
+    pub(super) fn open(&self, secret: &Secret) -> Result<Keys, StoreError> {
         let damaged = || StoreError::Damaged("keyring");
         let salt = self.salt.as_slice().try_into().map_err(|_| damaged())?;
         let wrapping = secret.open(salt)?;

@@ -114,6 +114,13 @@ impl Dialect for Postgres {
         Ok(connection.begin_with(begin).await?)
     }
 
+    async fn snapshot(connection: &mut PgConnection) -> Result<Transaction<'_, Self>, sqlx::Error> {
+        let mut transaction = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        // Nobody waits for it.
+        query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+
     /// A replay key that another transaction is inserting is waited for: if that commits, it is there, and if not, it is
     /// ours. So is a counter, of which the update sees what was committed last. All claim in one order, that of the
     /// keys, so that no two wait for each other.

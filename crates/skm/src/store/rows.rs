@@ -12,6 +12,7 @@ use mikey_sakke::time::Timestamp;
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use super::backup::{BackupError, Rows, Sink};
 use super::batch::{Answer, Batch};
 use super::keyring::Keyring;
 use super::reseal::{Reseal, Resealed};
@@ -193,6 +194,17 @@ pub(super) trait Database: Send + Sync {
     async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError>;
     /// Accepts nothing until then.
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Gives away all that stands there at one moment.
+    async fn dump(&self, sink: &mut dyn Sink) -> Result<(), BackupError>;
+    /// Puts rows where there are none, accepts nothing until a time, and makes the changes of a batch, or does nothing.
+    async fn restore(
+        &self,
+        keyring: &Keyring,
+        rows: Rows<'_>,
+        until: Timestamp,
+        batch: Batch,
+    ) -> Result<(), BackupError>;
 
     /// Replaces the keyring and all sealed values, and makes the changes of a batch, or does nothing.
     async fn reseal(&self, reseal: Reseal<'_>, batch: Batch) -> Result<Resealed, StoreError>;

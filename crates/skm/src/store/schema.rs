@@ -11,7 +11,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use super::StoreError;
 
 /// The version that this program was made for, and the number of the last migration.
-const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 1;
 
 /// What a schema says of itself: its version, and that of the oldest program that works with it.
 pub(super) type Columns = (i64, i64);

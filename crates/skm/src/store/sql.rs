@@ -8,6 +8,7 @@ use mikey_sakke::time::Timestamp;
 use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Encode, Executor, IntoArguments, Transaction, Type, query, query_as};
 
 use super::StoreError;
+use super::backup::{BackupError, Rows, Sink};
 use super::batch::{Answer, Batch, seconds};
 use super::connections::Connections;
 use super::keyring::Keyring;
@@ -42,6 +43,8 @@ pub(super) trait Dialect: sqlx::Database {
         connection: &'c mut Self::Connection,
         alone: Alone<'_>,
     ) -> Result<Transaction<'c, Self>, StoreError>;
+    /// Begins a transaction that reads what stands there at one moment.
+    async fn snapshot(connection: &mut Self::Connection) -> Result<Transaction<'_, Self>, sqlx::Error>;
     /// Loads or claims the replay keys and the counters of issues that a batch wants.
     async fn load(connection: &mut Self::Connection, batch: &mut Batch) -> Result<(), StoreError>;
     /// Inserts entries of the audit log, and inserts or replaces its head, replay keys and counters of issues.
@@ -296,6 +299,20 @@ where
         )
         .bind(seconds(until));
         self.writer.ask(|writer| Box::pin(replace.execute(writer))).await.map(drop)
+    }
+
+    async fn dump(&self, sink: &mut dyn Sink) -> Result<(), BackupError> {
+        self.dump_rows(sink).await
+    }
+
+    async fn restore(
+        &self,
+        keyring: &Keyring,
+        rows: Rows<'_>,
+        until: Timestamp,
+        batch: Batch,
+    ) -> Result<(), BackupError> {
+        self.restore_rows(keyring, rows, until, batch).await
     }
 
     async fn reseal(&self, reseal: Reseal<'_>, batch: Batch) -> Result<Resealed, StoreError> {

@@ -109,6 +109,10 @@ impl Dialect for Sqlite {
         Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
     }
 
+    async fn snapshot(connection: &mut SqliteConnection) -> Result<Transaction<'_, Self>, sqlx::Error> {
+        connection.begin().await
+    }
+
     async fn load(connection: &mut SqliteConnection, batch: &mut Batch) -> Result<(), StoreError> {
         let keys = batch.replays.wanted();
         if !keys.is_empty() {

@@ -19,6 +19,7 @@ mod postgres;
 mod program;
 mod reseal;
 mod restart;
+mod restore;
 mod rollover;
 mod schema;
 mod sharing;

@@ -20,11 +20,12 @@ const RECORD: &str = "canary: 5d1f8e0a, the key material of a record";
 const RECORD_PATH: &str = "/seal-km/v1/services/urn:example:fleet/key-records";
 
 /// What an operator can ask for.
-const VERBS: [&str; 8] = [
+const VERBS: [&str; 9] = [
     "config check",
     "migrate",
     "domain show",
     "domain export --reason test --out OUT",
+    "backup BACKUP",
     "block sip:eve@example.org",
     "delegate list",
     "audit list --json",
@@ -84,13 +85,18 @@ async fn no_secret_is_in_database_logs_metrics_refusals_or_what_verbs_print() {
     places.insert("skms.db at the end".into(), std::fs::read(site.path("skms.db")).unwrap());
     let texts = [("log", log), ("metrics", metrics), ("import", said + &complained)];
     for verb in VERBS {
-        let out = site.path("out").to_str().unwrap().to_owned();
-        let arguments: Vec<_> = verb.split(' ').map(|word| if word == "OUT" { &out } else { word }).collect();
+        let [out, backup] = ["out", "a.backup"].map(|name| site.path(name).to_str().unwrap().to_owned());
+        let path = |word| match word {
+            "OUT" => &out,
+            "BACKUP" => &backup,
+            word => word,
+        };
+        let arguments: Vec<_> = verb.split(' ').map(path).collect();
         let (status, said, complained) = run(&[&["--config", config.to_str().unwrap()], &arguments[..]].concat());
         assert_eq!(status, Some(0), "{verb}: {complained}");
         places.insert(format!("skms {verb}"), (said + &complained).into_bytes());
     }
-    for name in ["out/share-1.json", "out/share-2.json"] {
+    for name in ["out/share-1.json", "out/share-2.json", "a.backup"] {
         places.insert(name.into(), std::fs::read(site.path(name)).unwrap());
     }
     places.extend(texts.map(|(name, text)| (name.into(), text.into_bytes())));

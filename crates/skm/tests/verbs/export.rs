@@ -60,7 +60,7 @@ fn house() -> (Trial, Kms) {
     (trial, kms)
 }
 
-fn found(trial: &Trial) -> Kms {
+pub(super) fn found(trial: &Trial) -> Kms {
     let format = UidFormat::hashed(2_592_000, 0).unwrap();
     let kms = Kms::generate(Uri::parse("kms.example.org").unwrap(), format, &mut SysRng).unwrap();
     let path = trial.path("master.json");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod audit;
+mod backup;
 mod certs;
 mod config;
 mod domain;

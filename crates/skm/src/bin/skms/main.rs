@@ -3,6 +3,7 @@
 #[path = "../common/asking.rs"]
 mod asking;
 mod audit;
+mod backup;
 mod block;
 mod certs;
 mod config;
@@ -61,6 +62,10 @@ enum Command {
     Migrate,
     /// Seals the store with another key, and everything in it with another data key
     Reseal(reseal::Arguments),
+    /// Writes all that is in the store to a file, sealed
+    Backup(backup::Arguments),
+    /// Brings a backup into an empty store
+    Restore(backup::Arguments),
     /// Shows the security domain, gives it its master secrets or others, or hands them out
     #[command(subcommand)]
     Domain(domain::Command),
@@ -112,6 +117,8 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
         Command::Config(command) => config::run(command, config, out)?,
         Command::Migrate => migrate::run(config, out)?,
         Command::Reseal(arguments) => reseal::run(arguments, config, out)?,
+        Command::Backup(arguments) => backup::backup(arguments, config, out)?,
+        Command::Restore(arguments) => backup::restore(arguments, config, out)?,
         Command::Domain(command) => domain::run(command, config, out)?,
         Command::Certs(command) => certs::run(command, config, out)?,
         Command::Provision(command) => provision::run(command, config, out)?,

@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use mikey_sakke::time::Timestamp;
 use skm::audit::{Action, Event, Outcome};
 use skm::config::Config;
+use skm::seal::Secret;
 use skm::store::{Store, shown};
 use tokio::runtime::{Builder, Runtime};
 
@@ -36,11 +37,7 @@ impl Operator {
     }
 
     fn start(path: &Path, migrate: bool) -> Result<Self, Fault> {
-        let config = read_config(path)?;
-        let source = config.seal.source().with_context(|| format!("{}: no sealing key", path.display()))?;
-        // Before there are threads, as a variable is unset.
-        let secret = source.read().context("the sealing key")?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (config, secret, runtime) = prepare(path)?;
         let url = &config.store.url;
         let opened = runtime.block_on(async {
             if migrate {
@@ -59,18 +56,33 @@ impl Operator {
 
     /// What the operator does, for the audit log.
     pub(crate) fn event(&self, action: Action, target: impl ToString) -> Result<Event, Fault> {
-        let mut id = [0; 8];
-        getrandom::fill(&mut id).map_err(|_| anyhow!("the random source failed"))?;
-        Ok(Event {
-            time: self.now,
-            principal: PRINCIPAL.into(),
-            action,
-            target: target.to_string(),
-            period: None,
-            outcome: Outcome::Done,
-            request_id: hex::encode(id),
-        })
+        event(self.now, action, target)
     }
+}
+
+/// What the operator does at a time, for the audit log.
+pub(crate) fn event(time: Timestamp, action: Action, target: impl ToString) -> Result<Event, Fault> {
+    let mut id = [0; 8];
+    getrandom::fill(&mut id).map_err(|_| anyhow!("the random source failed"))?;
+    Ok(Event {
+        time,
+        principal: PRINCIPAL.into(),
+        action,
+        target: target.to_string(),
+        period: None,
+        outcome: Outcome::Done,
+        request_id: hex::encode(id),
+    })
+}
+
+/// What it takes to open the store.
+pub(crate) fn prepare(path: &Path) -> Result<(Config, Secret, Runtime), Fault> {
+    let config = read_config(path)?;
+    let source = config.seal.source().with_context(|| format!("{}: no sealing key", path.display()))?;
+    // Before there are threads, as a variable is unset.
+    let secret = source.read().context("the sealing key")?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    Ok((config, secret, runtime))
 }
 
 /// Reads the configuration.
