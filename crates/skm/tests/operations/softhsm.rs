@@ -101,7 +101,9 @@ impl Tokens {
     }
 
     fn check(&self, site: &Site) -> Run {
-        self.run(site.command(&["config", "check"]))
+        let check = self.run(site.command(&["config", "check"]));
+        assert!(!check.out.contains("canary") && !check.err.contains("canary"), "{check:?}");
+        check
     }
 }
 
