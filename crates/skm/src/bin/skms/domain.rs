@@ -22,7 +22,7 @@ pub(crate) enum Command {
     Show,
     /// Takes the master secrets of a file of `mikey-sakke kms init`, into a domain that has none
     Import(Import),
-    /// Hands out master secrets in two shares, one for each of the two recipients of [escrow]
+    /// Hands out master secrets in two shares, one for each of the two recipients that the configuration names
     Export(export::Arguments),
     /// Gives the domain new master secrets, from a key period on or at once
     Rollover(Rollover),

@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// File with the new key, 64 hexadecimal digits, readable for its owner alone
     #[arg(long, value_name = "FILE")]
     new_key_file: Option<PathBuf>,
-    /// Configuration for the same store, whose [seal] names the new key, wherever that is
+    /// Configuration for the same store that names the new key, wherever that is
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 }
