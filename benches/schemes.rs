@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use getrandom::SysRng;
 use mikey_sakke::Error;
 use mikey_sakke::eccsi::{Ksak, SigningKey};
-use mikey_sakke::identity::{Uid, UidFormat, Uri};
+use mikey_sakke::identity::{KeyPeriod, Uid, UidFormat, Uri};
 use mikey_sakke::imessage::{Initiator, KeyBundle, Policy, Profile, Recipient, Responder};
 use mikey_sakke::kms::{Kms, UserKeys};
 use mikey_sakke::mikey::Message;
@@ -79,6 +79,22 @@ fn eccsi(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     Ok(())
 }
 
+fn kms(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
+    let kms = Kms::generate(Uri::parse("kms.example.org")?, UidFormat::hashed(2_592_000, 0)?, &mut SysRng)?;
+    let user = |number| Uri::parse(&format!("sip:member{number}@example.org"));
+    let users = (0..BATCH).map(user).collect::<Result<Vec<_>, _>>()?;
+    let users: Vec<_> = users.iter().map(|user| (user, KeyPeriod::Number(1532))).collect();
+
+    let mut group = criterion.benchmark_group(format!("kms, {backend}"));
+    group.bench_function("issue", |bencher| {
+        bencher.iter(|| kms.issue(black_box(users[0].0), users[0].1, &mut SysRng));
+    });
+    group.throughput(Throughput::Elements(BATCH));
+    group.bench_function("issue, batch", |bencher| bencher.iter(|| kms.issue_batch(black_box(&users), &mut SysRng)));
+    group.finish();
+    Ok(())
+}
+
 fn imessage(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
     let now = Timestamp::from_unix(1_795_000_000)?;
     let kms = Kms::generate(Uri::parse("kms.example.org")?, UidFormat::hashed(2_592_000, 0)?, &mut SysRng)?;
@@ -116,7 +132,7 @@ fn imessage(criterion: &mut Criterion, backend: &str) -> Result<(), Error> {
 }
 
 fn under(criterion: &mut Criterion, backend: &str) {
-    for benches in [sakke, eccsi, imessage] {
+    for benches in [sakke, eccsi, kms, imessage] {
         benches(criterion, backend).expect("fixed inputs are valid");
     }
 }

@@ -9,16 +9,15 @@ mod certificate;
 mod trust;
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use rand_core::TryCryptoRng;
 
 use crate::eccsi::{Ksak, SigningKey, SigningPair};
-use crate::error::Error;
 #[cfg(doc)]
 use crate::error::KeyMaterialError;
-#[cfg(doc)]
-use crate::error::UsageError;
+use crate::error::{Error, UsageError};
 use crate::identity::{KeyPeriod, UidFormat, Uri};
 use crate::sakke::{MasterSecret, ReceiverKey, Rsk};
 
@@ -78,8 +77,44 @@ impl Kms {
     /// does not happen by chance; [`Error::Random`] if the random source fails.
     pub fn issue<R: TryCryptoRng + ?Sized>(&self, user: &Uri, period: KeyPeriod, rng: &mut R) -> Result<KeySet, Error> {
         let uid = self.certificate.uid(user, period)?;
-        let rsk = self.master_secret.extract(&uid)?;
-        let signing = self.ksak.issue(&uid, rng)?;
+        self.issue_with(user, period, self.master_secret.extract(&uid)?, rng)
+    }
+
+    /// Issues the keys of several users and periods, at less cost than one by one. The results are in the order given, and
+    /// each is what [`Kms::issue`] gives; one that fails leaves the others as they are.
+    pub fn issue_batch<R: TryCryptoRng + ?Sized>(
+        &self,
+        users: &[(&Uri, KeyPeriod)],
+        rng: &mut R,
+    ) -> Vec<Result<KeySet, Error>> {
+        let rsks = self.extract_batch(users).into_iter();
+        rsks.zip(users).map(|(rsk, &(user, period))| self.issue_with(user, period, rsk?, rng)).collect()
+    }
+
+    /// Extracts the RSKs of several users and periods ahead of [`Kms::issue_with`]. The results are in the order given.
+    ///
+    /// Each is [`UsageError::UidFormat`] or [`UsageError::IdentityWithoutKey`] as [`Kms::issue`] has it.
+    pub fn extract_batch(&self, users: &[(&Uri, KeyPeriod)]) -> Vec<Result<Rsk, UsageError>> {
+        let uids: Vec<_> = users.iter().map(|(user, period)| self.certificate.uid(user, *period)).collect();
+        let identities: Vec<_> = uids.iter().flatten().cloned().collect();
+        let mut rsks = self.master_secret.extract_batch(&identities).into_iter();
+        let rsk = |uid: Result<_, _>| uid.and_then(|_| rsks.next().unwrap_or(Err(UsageError::IdentityWithoutKey)));
+        uids.into_iter().map(rsk).collect()
+    }
+
+    /// Issues the keys of a user for a key period with the RSK that was extracted for them before, which is not checked.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::UidFormat`] if URI or period do not fit the format; [`Error::Random`] if the random source fails.
+    pub fn issue_with<R: TryCryptoRng + ?Sized>(
+        &self,
+        user: &Uri,
+        period: KeyPeriod,
+        rsk: Rsk,
+        rng: &mut R,
+    ) -> Result<KeySet, Error> {
+        let signing = self.ksak.issue(&self.certificate.uid(user, period)?, rng)?;
         Ok(KeySet { user: user.clone(), period, rsk, signing })
     }
 }

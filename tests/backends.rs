@@ -4,9 +4,14 @@
 #![cfg(feature = "hazmat")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod oracle;
+
+use getrandom::SysRng;
+use mikey_sakke::eccsi::Ksak;
 use mikey_sakke::error::UsageError;
 use mikey_sakke::hazmat::backend::{Backend, current, select};
-use mikey_sakke::identity::Uid;
+use mikey_sakke::identity::{KeyPeriod, Uid, UidFormat, Uri};
+use mikey_sakke::kms::{KeySet, Kms, UserKeys};
 use mikey_sakke::sakke::{
     Encapsulated, EncapsulationKey, MasterSecret, PublicKey, ReceiverKey, Rsk, Ssv, TableSize, encapsulate_batch,
 };
@@ -32,6 +37,8 @@ const WITHOUT_KEY: [usize; 3] = [1, 8, 13];
 struct Outputs {
     encapsulated: Vec<Result<Encapsulated, UsageError>>,
     rsks: Vec<Result<Rsk, UsageError>>,
+    /// Of the key sets that a KMS issues.
+    issued: Vec<Option<Rsk>>,
 }
 
 #[test]
@@ -56,6 +63,7 @@ fn every_backend_computes_the_same() {
             Some((public_key, expected)) => {
                 assert_eq!(outputs.encapsulated, expected.encapsulated, "{backend}");
                 assert_eq!(outputs.rsks, expected.rsks, "{backend}");
+                assert_eq!(outputs.issued, expected.issued, "{backend}");
                 // Of a key that was prepared under the first backend.
                 let (identity, ssv) = (&identities()[0], ssv());
                 assert_eq!(public_key.encapsulate(identity, &ssv), expected.encapsulated[0], "{backend}");
@@ -118,7 +126,60 @@ fn compute() -> Outputs {
     let receiver = ReceiverKey::import(&public_keys[0], &identities[0], rsks[0].as_ref().unwrap().expose()).unwrap();
     receiver.prepare();
     assert_eq!(receiver.decapsulate(encapsulated[0].as_ref().unwrap()).unwrap(), ssv);
-    Outputs { encapsulated, rsks }
+    Outputs { encapsulated, rsks, issued: issue() }
+}
+
+/// The position of the user with a period of the wrong kind among the others.
+const WITHOUT_UID: usize = 3;
+
+/// Issues to users of different periods, one by one; checks that batches of all lengths give the same RSK to each, that
+/// it is that of the oracle, and that each key set passes both checks of its user with an SSK and PVT of its own.
+fn issue() -> Vec<Option<Rsk>> {
+    let format = UidFormat::hashed(2_592_000, 0).unwrap();
+    let ksak = Ksak::from_octets(&[0x2b; 32]).unwrap();
+    let kms = Kms::new(Uri::parse("kms.example.org").unwrap(), format, ksak, master_secret(0)).unwrap();
+    let uris: Vec<_> = (0..20).map(|index| Uri::parse(&format!("sip:{}@example.org", index % 18)).unwrap()).collect();
+    let period = |index: usize| match index {
+        WITHOUT_UID => KeyPeriod::Month { year: 2026, month: 11 },
+        index => KeyPeriod::Number(1531 + index as u64 / 9),
+    };
+    let users: Vec<_> = uris.iter().enumerate().map(|(index, uri)| (uri, period(index))).collect();
+    let one_by_one: Vec<_> = users.iter().map(|(user, period)| kms.issue(user, *period, &mut SysRng).ok()).collect();
+    let mut pvts: Vec<_> = one_by_one.iter().flatten().map(|keys| keys.signing.pvt).collect();
+    for length in LENGTHS {
+        let batch = kms.issue_batch(&users[..length], &mut SysRng);
+        assert_eq!(batch.len(), length);
+        let ahead = kms.extract_batch(&users[..length]);
+        for (((issued, ahead), alone), &(user, period)) in batch.iter().zip(ahead).zip(&one_by_one).zip(&users) {
+            let Some(alone) = alone else {
+                assert_eq!(issued.as_ref().unwrap_err().to_string(), ahead.unwrap_err().to_string());
+                continue;
+            };
+            let issued = issued.as_ref().unwrap();
+            assert_eq!((&issued.user, issued.period), (user, period));
+            assert_eq!(issued.rsk, alone.rsk);
+            assert_eq!(ahead.unwrap(), alone.rsk);
+            pvts.push(issued.signing.pvt);
+        }
+        // Both checks take their time.
+        let last: Option<&KeySet> = batch.iter().flatten().last();
+        last.map(|issued| UserKeys::import(kms.certificate(), issued).unwrap());
+    }
+    let later = kms.issue_with(users[0].0, users[0].1, one_by_one[0].clone().unwrap().rsk, &mut SysRng).unwrap();
+    UserKeys::import(kms.certificate(), &later).unwrap();
+    pvts.push(later.signing.pvt);
+    let all = pvts.len();
+    pvts.sort_unstable();
+    pvts.dedup();
+    assert_eq!(pvts.len(), all, "each PVT is new");
+    for index in [0, 9, 19] {
+        let uid = kms.certificate().uid(users[index].0, users[index].1).unwrap();
+        let expected = oracle::sakke::extract(&MASTER_SECRETS[0], uid.as_octets());
+        assert_eq!(one_by_one[index].as_ref().map(|keys| keys.rsk.expose().to_vec()), expected);
+    }
+    let has_keys = |index: usize| index != WITHOUT_UID;
+    assert!(one_by_one.iter().enumerate().all(|(index, keys)| keys.is_some() == has_keys(index)));
+    one_by_one.into_iter().map(|keys| keys.map(|keys| keys.rsk)).collect()
 }
 
 fn master_secret(index: usize) -> MasterSecret {
