@@ -1,7 +1,9 @@
 //! Issuing, on threads of its own.
 //!
 //! A key set takes long enough that requests for them would hold up all others on the threads that serve connections.
+//! A thread issues what waits together, as several take less than one by one.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -19,6 +21,9 @@ use crate::metrics::{Counted, Metrics};
 
 /// When to come again if the queue is full.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The key sets that a thread issues at a time. The request that reaches it is taken as a whole.
+const BATCH: usize = 32;
 
 /// A key set to be issued.
 #[derive(Clone, Debug)]
@@ -79,11 +84,13 @@ impl Issuer {
             let waiting = Arc::clone(&waiting);
             thread::Builder::new().name("issuer".into()).spawn(move || {
                 loop {
-                    let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let jobs = take(&waiting.lock().unwrap_or_else(PoisonError::into_inner));
                     // There are no more once the issuer and its slots are gone.
-                    let Ok(job) = job else { return };
-                    // A thread that ended would be missed by all requests after this one.
-                    let _ = catch_unwind(AssertUnwindSafe(|| work(job)));
+                    if jobs.is_empty() {
+                        return;
+                    }
+                    // A thread that ended would be missed by all requests after these.
+                    let _ = catch_unwind(AssertUnwindSafe(|| work(jobs)));
                 }
             })?;
         }
@@ -119,25 +126,120 @@ impl Slot {
     }
 }
 
-fn work(job: Job) {
-    drop(job.queued);
-    // Whoever asked may have gone.
-    if job.reply.is_closed() {
-        return;
+/// Waits for a request, and takes those that wait behind it; none once there will be no more.
+fn take(waiting: &mpsc::Receiver<Job>) -> Vec<Job> {
+    let mut jobs: Vec<Job> = waiting.recv().into_iter().collect();
+    let mut orders: usize = jobs.iter().map(|job| job.orders.len()).sum();
+    while !jobs.is_empty()
+        && orders < BATCH
+        && let Ok(job) = waiting.try_recv()
+    {
+        orders += job.orders.len();
+        jobs.push(job);
     }
-    let issue = |order: &KeyOrder| order.kms.issue(&job.user, KeyPeriod::Number(order.period), &mut SysRng);
-    let issued = job.orders.iter().map(issue).collect();
-    let _ = job.reply.send(issued);
+    jobs
+}
+
+fn work(mut jobs: Vec<Job>) {
+    // Whoever asked may have gone.
+    jobs.retain(|job| !job.reply.is_closed());
+    let mut issued = issue(&jobs).into_iter();
+    for Job { orders, reply, queued, .. } in jobs {
+        drop(queued);
+        let key_sets: Vec<_> = issued.by_ref().take(orders.len()).collect();
+        let _ = reply.send(key_sets.into_iter().collect());
+    }
+}
+
+/// The key sets of all orders, one job after the other.
+fn issue(jobs: &[Job]) -> Vec<Result<KeySet, Error>> {
+    let orders = || jobs.iter().flat_map(|job| job.orders.iter().map(|order| (&job.user, order)));
+    let mut issued = BTreeMap::new();
+    for (place, (_, KeyOrder { kms, .. })) in orders().enumerate() {
+        if issued.contains_key(&place) {
+            continue;
+        }
+        let of_kms = orders().enumerate().filter(|(_, (_, order))| Arc::ptr_eq(&order.kms, kms));
+        let (places, users): (Vec<_>, Vec<_>) =
+            of_kms.map(|(place, (user, order))| (place, (user, KeyPeriod::Number(order.period)))).unzip();
+        issued.extend(places.into_iter().zip(kms.issue_batch(&users, &mut SysRng)));
+    }
+    issued.into_values().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use mikey_sakke::identity::UidFormat;
+    use mikey_sakke::kms::UserKeys;
 
     use super::*;
 
     fn issuer(threads: u32, queue: u32) -> Issuer {
         Issuer::start(threads, queue, Arc::default()).unwrap()
+    }
+
+    fn kms(format: UidFormat) -> Arc<Kms> {
+        Arc::new(Kms::generate(Uri::parse("kms.example.org").unwrap(), format, &mut SysRng).unwrap())
+    }
+
+    fn hashed() -> Arc<Kms> {
+        kms(UidFormat::hashed(2_592_000, 0).unwrap())
+    }
+
+    fn user(number: u64) -> Uri {
+        Uri::parse(&format!("sip:user{number}@example.org")).unwrap()
+    }
+
+    type Reply = oneshot::Receiver<Result<Vec<KeySet>, Error>>;
+
+    /// A request of a user for keys by each of these, for the periods from 1 on.
+    fn job(number: u64, by: &[&Arc<Kms>]) -> (Job, Reply) {
+        let (reply, issued) = oneshot::channel();
+        let orders = by.iter().zip(1..).map(|(kms, period)| KeyOrder { kms: Arc::clone(kms), period }).collect();
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        (Job { user: user(number), orders, reply, queued: Metrics::default().queued(), _permit: permit }, issued)
+    }
+
+    #[test]
+    fn a_thread_takes_what_waits_up_to_a_batch() {
+        let (send, waiting) = mpsc::channel();
+        let kms = hashed();
+        let mut replies = Vec::new();
+        for number in 0..BATCH as u64 + 10 {
+            let (job, reply) = job(number, &[&kms, &kms][usize::from(number != 2)..]);
+            send.send(job).unwrap();
+            replies.push(reply);
+        }
+        assert_eq!(take(&waiting).len(), BATCH - 1, "one of them is for two");
+        assert_eq!(take(&waiting).len(), 11, "and does not wait for more");
+        drop(send);
+        assert!(take(&waiting).is_empty());
+    }
+
+    #[test]
+    fn of_a_batch_everyone_gets_what_he_asked_for() {
+        // One forms no UIDs for the periods that are asked for.
+        let (one, other, monthly) = (hashed(), hashed(), kms(UidFormat::Monthly));
+        let asked =
+            [vec![&one, &other], vec![&other], vec![&monthly, &one], vec![&one], vec![], vec![&other, &one, &one]];
+        let (jobs, mut replies): (Vec<_>, Vec<_>) = (0..).zip(&asked).map(|(number, by)| job(number, by)).unzip();
+        // This one does not wait for his.
+        drop(replies.remove(3));
+        work(jobs);
+        for (number, mut reply) in [0, 1, 2, 4, 5].into_iter().zip(replies) {
+            let issued = reply.try_recv().unwrap();
+            let by = &asked[number];
+            if number == 2 {
+                assert!(matches!(issued, Err(Error::Usage(_))), "{issued:?}");
+                continue;
+            }
+            let issued = issued.unwrap();
+            assert_eq!(issued.len(), by.len());
+            for ((keys, kms), period) in issued.iter().zip(by).zip(1..) {
+                assert_eq!((&keys.user, keys.period), (&user(number as u64), KeyPeriod::Number(period)));
+                UserKeys::import(kms.certificate(), keys).unwrap();
+            }
+        }
     }
 
     #[test]
@@ -152,13 +254,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_is_free_again_once_the_keys_are_issued() {
-        let issuer = issuer(1, 1);
-        let format = UidFormat::hashed(2_592_000, 0).unwrap();
-        let kms = Arc::new(Kms::generate(Uri::parse("kms.example.org").unwrap(), format, &mut SysRng).unwrap());
-        let user = Uri::parse("sip:alice@example.org").unwrap();
+        let (issuer, kms) = (issuer(1, 1), hashed());
         for period in [1, 2, 3] {
             let orders = [period, period + 1].map(|period| KeyOrder { kms: Arc::clone(&kms), period });
-            let keys = issuer.reserve().unwrap().issue(user.clone(), orders.to_vec()).await.unwrap();
+            let keys = issuer.reserve().unwrap().issue(user(1), orders.to_vec()).await.unwrap();
             let periods: Vec<_> = keys.iter().map(|keys| keys.period).collect();
             assert_eq!(periods, [KeyPeriod::Number(period), KeyPeriod::Number(period + 1)]);
         }
@@ -167,7 +266,7 @@ mod tests {
     #[tokio::test]
     async fn without_threads_nobody_waits() {
         let slot = issuer(0, 1).reserve().unwrap();
-        let issued = slot.issue(Uri::parse("sip:alice@example.org").unwrap(), Vec::new()).await;
+        let issued = slot.issue(user(1), Vec::new()).await;
         assert!(matches!(issued, Err(IssueError::Thread)));
     }
 }
