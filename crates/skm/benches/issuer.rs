@@ -65,7 +65,7 @@ async fn issuing(issuer: &Arc<Issuer>, kms: &Arc<Kms>, callers: u64) -> f64 {
         tokio::spawn(async move {
             let mut next = caller;
             while begin.elapsed() < DURATION {
-                let order = KeyOrder { kms: Arc::clone(&kms), period: 1532 };
+                let order = KeyOrder { kms: Arc::clone(&kms), period: 1532, rsk: None };
                 black_box(issuer.reserve().unwrap().issue(user(next), vec![order]).await.unwrap());
                 next += callers;
             }

@@ -52,6 +52,8 @@ pub enum Action {
     Backup,
     /// The store to be restored from a backup.
     Restore,
+    /// RSKs to be extracted before they are asked for.
+    Preissue,
     /// A change of who may do what.
     Policy,
     /// A principal to have the keys of another user.
@@ -90,6 +92,7 @@ impl Action {
             Self::ExportDomain => "export-domain",
             Self::Backup => "backup",
             Self::Restore => "restore",
+            Self::Preissue => "preissue",
             Self::Policy => "policy",
             Self::Delegate => "delegate",
             Self::RemoveDelegate => "remove-delegate",

@@ -10,6 +10,7 @@ mod external;
 mod import;
 mod issuer;
 mod periods;
+mod preissue;
 mod rollover;
 
 use std::collections::BTreeSet;
@@ -22,7 +23,7 @@ use mikey_sakke::kms::{Kms, KmsCertificate};
 use sha2::{Digest as _, Sha256};
 
 use crate::config;
-use crate::store::{Store, StoreError, Version};
+use crate::store::{Extraction, Store, StoreError, Version};
 
 pub use external::{
     EXPIRY_WARNING, ExternalCertificate, ExternalError, Externals, Offer, OfferError, Taken, import_external,
@@ -31,6 +32,7 @@ pub use external::{
 pub use import::{ImportError, import};
 pub use issuer::{IssueError, Issuer, KeyOrder, Slot};
 pub use periods::{Asked, Lead, NotReleased, released};
+pub use preissue::{Page, Preissue, PreissueError};
 pub use rollover::{RolloverError, Start, roll_over};
 
 /// A stored domain that cannot be used.
@@ -104,6 +106,12 @@ impl SecurityDomain {
     /// All certificates, each with its issuing side.
     pub fn certificates(&self) -> impl Iterator<Item = (&DomainCertificate, &Arc<Kms>)> {
         self.document.certificates().iter().zip(&self.issuing)
+    }
+
+    /// What RSKs are extracted for in a key period, and the issuing side; none as with [`at`](Self::at).
+    pub fn extraction(&self, period: u64) -> Option<(Extraction, &Arc<Kms>)> {
+        let (certificate, kms) = self.at(period)?;
+        Some((Extraction { certificate: certificate.cert_uri()?.clone(), period }, kms))
     }
 
     /// How UIDs and key periods are formed.

@@ -5,6 +5,7 @@
 //! was answered before, and only then whether there is what is asked for. Whatever is refused after the token was found
 //! valid is an entry of the audit log, but for too many requests.
 
+mod ahead;
 mod answer;
 mod caller;
 mod capif;
@@ -37,6 +38,7 @@ use crate::token::{KeySource, SourceError, Verifier};
 pub use answer::{KmAnswer, Problem};
 pub use caller::{Body, BodyFault, Caller, Clock, IdentityResource, Moment, Point, Precondition, RecordPath};
 
+use ahead::Ahead;
 use expiry::Expiry;
 use session::{Principal, Refused, Session, Tokens};
 
@@ -70,6 +72,7 @@ pub struct Service {
     domain: RwLock<Option<Arc<SecurityDomain>>>,
     issuer: Issuer,
     expiry: Expiry,
+    ahead: Ahead,
     metrics: Arc<Metrics>,
 }
 
@@ -176,6 +179,7 @@ impl Service {
             domain: RwLock::new(loaded.map(Arc::new)),
             issuer: Issuer::start(limits.issue_threads, limits.issue_queue, Arc::clone(&metrics))?,
             expiry: Expiry::default(),
+            ahead: Ahead::default(),
             metrics,
         })
     }
@@ -288,10 +292,14 @@ impl Service {
         if self.tokens.keys.has_keys(now) { Ok(()) } else { Err(NotReady::TokenKeys) }
     }
 
-    /// Forgets the requests that would be refused as stale by now. To be called every few seconds.
+    /// Forgets the requests that would be refused as stale by now, and drops RSKs that were extracted for key periods that
+    /// are past. To be called every few seconds.
     pub async fn prune(&self) {
         if let Err(error) = self.store.prune_replays(self.clock.now().time).await {
             tracing::error!(%error, "cannot forget requests that are stale");
+        }
+        if let Err(error) = self.drop_extracted().await {
+            tracing::error!(%error, "cannot drop RSKs of other key periods");
         }
     }
 

@@ -13,6 +13,7 @@ mod postgres;
 mod reader;
 mod reseal;
 mod rows;
+mod rsks;
 mod schema;
 mod sql;
 mod sqlite;
@@ -44,6 +45,7 @@ pub use domain::{DomainChange, DomainKeys};
 pub use error::StoreError;
 pub use reseal::Resealed;
 pub use rows::{Change, Condition, Delegate, Pulse, Quota, Replay, Version};
+pub use rsks::{Awaiting, Extraction};
 pub use url::shown;
 
 /// The collection of records.

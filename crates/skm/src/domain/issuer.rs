@@ -14,6 +14,7 @@ use getrandom::SysRng;
 use mikey_sakke::error::Error;
 use mikey_sakke::identity::{KeyPeriod, Uri};
 use mikey_sakke::kms::{KeySet, Kms};
+use mikey_sakke::sakke::Rsk;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::limits::OverLimit;
@@ -32,6 +33,8 @@ pub struct KeyOrder {
     pub kms: Arc<Kms>,
     /// For this key period.
     pub period: u64,
+    /// With this RSK, if it was extracted before.
+    pub rsk: Option<Rsk>,
 }
 
 /// Keys that were not issued.
@@ -153,16 +156,17 @@ fn work(mut jobs: Vec<Job>) {
 
 /// The key sets of all orders, one job after the other.
 fn issue(jobs: &[Job]) -> Vec<Result<KeySet, Error>> {
-    let orders = || jobs.iter().flat_map(|job| job.orders.iter().map(|order| (&job.user, order)));
+    let orders = || jobs.iter().flat_map(|job| job.orders.iter().map(|order| (&job.user, order))).enumerate();
     let mut issued = BTreeMap::new();
-    for (place, (_, KeyOrder { kms, .. })) in orders().enumerate() {
-        if issued.contains_key(&place) {
-            continue;
+    for (place, (user, KeyOrder { kms, period, rsk })) in orders() {
+        if let Some(rsk) = rsk {
+            issued.insert(place, kms.issue_with(user, KeyPeriod::Number(*period), rsk.clone(), &mut SysRng));
+        } else if !issued.contains_key(&place) {
+            let of_kms = orders().filter(|(_, (_, order))| Arc::ptr_eq(&order.kms, kms) && order.rsk.is_none());
+            let (places, users): (Vec<_>, Vec<_>) =
+                of_kms.map(|(place, (user, order))| (place, (user, KeyPeriod::Number(order.period)))).unzip();
+            issued.extend(places.into_iter().zip(kms.issue_batch(&users, &mut SysRng)));
         }
-        let of_kms = orders().enumerate().filter(|(_, (_, order))| Arc::ptr_eq(&order.kms, kms));
-        let (places, users): (Vec<_>, Vec<_>) =
-            of_kms.map(|(place, (user, order))| (place, (user, KeyPeriod::Number(order.period)))).unzip();
-        issued.extend(places.into_iter().zip(kms.issue_batch(&users, &mut SysRng)));
     }
     issued.into_values().collect()
 }
@@ -195,7 +199,8 @@ mod tests {
     /// A request of a user for keys by each of these, for the periods from 1 on.
     fn job(number: u64, by: &[&Arc<Kms>]) -> (Job, Reply) {
         let (reply, issued) = oneshot::channel();
-        let orders = by.iter().zip(1..).map(|(kms, period)| KeyOrder { kms: Arc::clone(kms), period }).collect();
+        let orders =
+            by.iter().zip(1..).map(|(kms, period)| KeyOrder { kms: Arc::clone(kms), period, rsk: None }).collect();
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         (Job { user: user(number), orders, reply, queued: Metrics::default().queued(), _permit: permit }, issued)
     }
@@ -222,7 +227,10 @@ mod tests {
         let (one, other, monthly) = (hashed(), hashed(), kms(UidFormat::Monthly));
         let asked =
             [vec![&one, &other], vec![&other], vec![&monthly, &one], vec![&one], vec![], vec![&other, &one, &one]];
-        let (jobs, mut replies): (Vec<_>, Vec<_>) = (0..).zip(&asked).map(|(number, by)| job(number, by)).unzip();
+        let (mut jobs, mut replies): (Vec<_>, Vec<_>) = (0..).zip(&asked).map(|(number, by)| job(number, by)).unzip();
+        // Of one the RSK was extracted before.
+        let rsk = other.issue(&user(5), KeyPeriod::Number(1), &mut SysRng).unwrap().rsk;
+        jobs[5].orders[0].rsk = Some(rsk);
         // This one does not wait for his.
         drop(replies.remove(3));
         work(jobs);
@@ -256,7 +264,7 @@ mod tests {
     async fn a_place_is_free_again_once_the_keys_are_issued() {
         let (issuer, kms) = (issuer(1, 1), hashed());
         for period in [1, 2, 3] {
-            let orders = [period, period + 1].map(|period| KeyOrder { kms: Arc::clone(&kms), period });
+            let orders = [period, period + 1].map(|period| KeyOrder { kms: Arc::clone(&kms), period, rsk: None });
             let keys = issuer.reserve().unwrap().issue(user(1), orders.to_vec()).await.unwrap();
             let periods: Vec<_> = keys.iter().map(|keys| keys.period).collect();
             assert_eq!(periods, [KeyPeriod::Number(period), KeyPeriod::Number(period + 1)]);

@@ -83,7 +83,7 @@ impl Service {
         let material = match found {
             Found::Nothing => return Err(Failure::NoRecord.into()),
             Found::Record(record) => Ok(Material::Record(record)),
-            Found::Keys(keys) => keys.issue().await,
+            Found::Keys(keys) => self.issue(keys).await,
         };
         let answered = material.and_then(answer);
         if answered.is_err()
@@ -119,6 +119,19 @@ impl Service {
         Ok(Found::Keys(Keys { slot: self.issuer.reserve()?, domain, user: user.clone(), period, next }))
     }
 
+    async fn issue(&self, Keys { domain, user, period, next, slot }: Keys) -> Result<Material, Refused> {
+        let mut orders = Vec::with_capacity(2);
+        for period in [Some(period), next].into_iter().flatten() {
+            if let Some((extraction, kms)) = domain.extraction(period) {
+                let rsk = self.extracted(&extraction, &user).await;
+                orders.push(KeyOrder { kms: Arc::clone(kms), period, rsk });
+            }
+        }
+        let issued = slot.issue(user.clone(), orders).await.map_err(|error| internal(&error))?;
+        let key_sets = issued.iter().map(|key_set| document(&domain, key_set)).collect::<Result<_, _>>()?;
+        Ok(Material::Keys { user, key_sets })
+    }
+
     /// Remembers the request with its end, unless it was answered before, or there were too many.
     async fn accept(&self, session: &mut Session<'_>, found: &Found, memory: Memory) -> Result<(), Refused> {
         let quota = match found {
@@ -141,14 +154,6 @@ impl Service {
 }
 
 impl Keys {
-    async fn issue(self) -> Result<Material, Refused> {
-        let order = |period| self.domain.at(period).map(|(_, kms)| KeyOrder { kms: Arc::clone(kms), period });
-        let orders = [Some(self.period), self.next].into_iter().flatten().filter_map(order).collect();
-        let issued = self.slot.issue(self.user.clone(), orders).await.map_err(|error| internal(&error))?;
-        let key_sets = issued.iter().map(|key_set| document(&self.domain, key_set)).collect::<Result<_, _>>()?;
-        Ok(Material::Keys { user: self.user, key_sets })
-    }
-
     /// To come again in the next period.
     fn until_next(&self, now: Timestamp) -> OverLimit {
         let span = self.domain.uid_format().span(KeyPeriod::Number(self.period));

@@ -109,6 +109,7 @@ impl Dialect for Postgres {
                 "SELECT pg_advisory_xact_lock_shared({BATCHES}); SELECT pg_advisory_xact_lock({})",
                 audit_log(server)
             ),
+            Alone::Nothing => format!("SELECT pg_advisory_xact_lock_shared({BATCHES})"),
         };
         let begin = AssertSqlSafe(format!("BEGIN ISOLATION LEVEL READ COMMITTED; {locks}"));
         Ok(connection.begin_with(begin).await?)

@@ -16,6 +16,7 @@ use super::backup::{BackupError, Rows, Sink};
 use super::batch::{Answer, Batch};
 use super::keyring::Keyring;
 use super::reseal::{Reseal, Resealed};
+use super::rsks::RskRows;
 use crate::audit::{Entry, Head};
 use crate::seal::{RandomError, random};
 
@@ -147,7 +148,7 @@ pub struct Pulse {
 pub(super) struct RowKey {
     /// What the row is of.
     pub(super) collection: &'static str,
-    /// The ServiceID, for records.
+    /// The ServiceID, for records; certificate and key period, for RSKs.
     pub(super) service: String,
     /// The kind of the subject, for records.
     pub(super) kind: &'static str,
@@ -179,7 +180,7 @@ pub(super) struct SealedRow {
 
 /// A database.
 #[async_trait]
-pub(super) trait Database: Send + Sync {
+pub(super) trait Database: RskRows + Send + Sync {
     /// The keyring, if there is one.
     async fn keyring(&self) -> Result<Option<Keyring>, StoreError>;
     /// Inserts a keyring, unless there is one.

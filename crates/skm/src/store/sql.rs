@@ -60,6 +60,8 @@ pub(super) enum Alone<'a> {
     Everything,
     /// It continues the audit log of this server, and changes only replay keys and counters of issues that it claims.
     AuditLog(&'a str),
+    /// It adds rows that nobody depends on, which only what changes everything may not meanwhile.
+    Nothing,
 }
 
 /// A database with its connections.

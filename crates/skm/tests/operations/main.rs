@@ -15,6 +15,7 @@ mod outage;
 mod person;
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod preissue;
 #[path = "../support/program.rs"]
 mod program;
 mod reseal;

@@ -1,6 +1,7 @@
 //! The service without HTTP: a store in a temporary directory, a clock that stands until it is set, tokens of an own
 //! issuer.
 
+mod ahead;
 mod delegates;
 mod documents;
 mod domain;
@@ -11,6 +12,7 @@ mod others;
 mod provisioning;
 mod replay;
 mod rollover;
+mod turn_over;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;

@@ -41,6 +41,7 @@ mod postgres;
 mod requests;
 mod reseal;
 mod rows;
+mod rsks;
 mod schema;
 #[path = "../support/search.rs"]
 mod search;

@@ -16,6 +16,7 @@ mod group;
 mod init;
 mod migrate;
 mod operator;
+mod preissue;
 mod progress;
 mod provision;
 mod reseal;
@@ -72,6 +73,9 @@ enum Command {
     /// Takes in, lists and removes the certificates of other domains, and writes those of this one
     #[command(subcommand)]
     Certs(certs::Command),
+    /// Extracts the RSKs of all users who were issued keys lately, so that they are there when the users ask for them; run
+    /// again, it goes on with those who have none yet
+    Preissue(preissue::Arguments),
     /// Stores, shows and deletes records of key material
     #[command(subcommand)]
     Provision(provision::Command),
@@ -125,6 +129,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
         Command::Block(arguments) => block::run(arguments, true, config, out)?,
         Command::Unblock(arguments) => block::run(arguments, false, config, out)?,
         Command::Delegate(command) => delegate::run(command, config, out)?,
+        Command::Preissue(arguments) => return preissue::run(arguments, config, out),
         Command::Group(command) => return group::run(command, out),
         Command::Audit(command) => audit::run(command, config, out)?,
         Command::Token(arguments) => token::run(arguments, config, out)?,
