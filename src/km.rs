@@ -2,8 +2,8 @@
 //!
 //! A client sends a [`Request`] for the key material of a service, or of one client, device or user of it ([`Subject`]);
 //! the server answers with a [`Response`]: a [`Payload`], or an [`ErrorCode`]. [`retrieval`] has the same exchange as a
-//! REST API (TS 29.549, SS_KeyInfoRetrieval), [`domain`] what the server publishes of its security domain, [`record`]
-//! what a provisioning service stores.
+//! REST API (TS 29.549, SS_KeyInfoRetrieval), [`domain`] what the server publishes of its security domain,
+//! [`exchange`] what the servers of two domains tell each other of it, [`record`] what a provisioning service stores.
 //!
 //! TS 33.434 fixes the fields and leaves their encoding open. Here they are JSON in UTF-8, under their names in the
 //! standard, Date/Time as `DateTime` in seconds since 1970-01-01T00:00:00Z. Reading is strict: a member that stands
@@ -39,6 +39,7 @@
 pub mod domain;
 mod error;
 mod error_code;
+pub mod exchange;
 mod json;
 mod payload;
 pub mod record;

@@ -103,8 +103,8 @@ impl DomainCertificate {
     }
 
     fn read(object: &Object<'_>, kms_uri: &Uri, format: UidFormat) -> Result<Self, DomainError> {
-        let z = hex::<PUBLIC_KEY_OCTETS>(object, "PubEncKey")?;
-        let kpak = hex::<KPAK_OCTETS>(object, "PubAuthKey")?;
+        let z = object.octets::<PUBLIC_KEY_OCTETS>("PubEncKey")?;
+        let kpak = object.octets::<KPAK_OCTETS>("PubAuthKey")?;
         let is_revoked = object.boolean("Revoked")?;
         let cert_uri = object.optional("CertUri", Object::identifier)?;
         let from = object.integer("fromPeriod")?;
@@ -244,17 +244,6 @@ impl Domain {
     pub fn initiators(&self) -> Initiators {
         Initiators::AllBut(self.revoked_users.clone())
     }
-}
-
-/// N octets in hexadecimal, upper or lower case.
-fn hex<const N: usize>(object: &Object<'_>, name: &'static str) -> Result<[u8; N], BodyError> {
-    let text = object.text(name)?;
-    if text.len() != 2 * N {
-        return Err(BodyError::Length(name));
-    }
-    let mut octets = [0; N];
-    base16ct::mixed::decode(text.as_bytes(), &mut octets).map_err(|_| BodyError::Text(name))?;
-    Ok(octets)
 }
 
 /// A description of a domain that is not accepted.

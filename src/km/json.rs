@@ -93,6 +93,17 @@ impl<'a> Object<'a> {
         Identifier::read(&self.string(name)?, name)
     }
 
+    /// N octets in hexadecimal, upper or lower case.
+    pub(super) fn octets<const N: usize>(&self, name: &'static str) -> Result<[u8; N], BodyError> {
+        let text = self.text(name)?;
+        if text.len() != 2 * N {
+            return Err(BodyError::Length(name));
+        }
+        let mut octets = [0; N];
+        base16ct::mixed::decode(text.as_bytes(), &mut octets).map_err(|_| BodyError::Text(name))?;
+        Ok(octets)
+    }
+
     pub(super) fn uri(&self, name: &'static str) -> Result<Uri, BodyError> {
         Uri::parse(&self.text(name)?).map_err(|_| BodyError::Uri(name))
     }

@@ -6,6 +6,7 @@
 mod common;
 mod domain;
 mod errors;
+mod exchange;
 mod malformed;
 mod properties;
 mod record;
