@@ -34,7 +34,7 @@ mod retry;
 mod settings;
 mod slots;
 mod token;
-mod transport;
+pub(crate) mod transport;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

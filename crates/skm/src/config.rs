@@ -4,6 +4,7 @@
 //! an array or a text in quotes as in TOML; anything else is a text as it is.
 
 mod capif;
+mod peer;
 pub(crate) mod read;
 mod settings;
 
@@ -17,6 +18,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use capif::{Capif, CapifMethod};
+pub use peer::PeerDomain;
 pub use settings::{Auth, Config, Domain, Escrow, Limits, Listen, Seal, Store, Time};
 
 /// How the names of variables begin.

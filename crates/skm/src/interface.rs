@@ -6,6 +6,10 @@ pub(crate) const KM_REQUEST: &str = "/seal-km/v1/km-request";
 /// The description of the security domain.
 pub(crate) const DOMAIN: &str = "/seal-km/v1/domain";
 
+/// The certificates of a domain, for the servers of others.
+#[cfg(feature = "server")]
+pub(crate) const CERTIFICATES: &str = "/seal-km/v1/certificates";
+
 /// SS_KeyInfoRetrieval of TS 29.549.
 pub(crate) const KEY_RECORDS: &str = "/ss-kir/v1/key-records";
 

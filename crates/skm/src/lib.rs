@@ -12,6 +12,8 @@ pub mod config;
 pub mod domain;
 #[cfg(feature = "server")]
 pub mod escrow;
+#[cfg(feature = "server")]
+pub mod exchange;
 pub mod group;
 mod interface;
 #[cfg(feature = "server")]

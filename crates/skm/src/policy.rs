@@ -70,6 +70,8 @@ pub struct PolicySettings {
     pub scope_kp: String,
     /// The service under which identity keys are read; records cannot be stored under it.
     pub identity_service: Identifier,
+    /// This server, which speaks for the domain to others by keys under its URI: nobody gets them.
+    pub skms_uri: Uri,
     /// What this server is to CAPIF, if it is anything.
     pub service_api: Option<ServiceApi>,
 }
@@ -159,6 +161,9 @@ pub enum Refusal {
     /// It is for the identity keys of a group manager, which has them by its row, on SEAL-X1.
     #[error("the keys of a group manager are for itself alone")]
     GroupManager,
+    /// It is for the identity keys of this server.
+    #[error("the keys of the server are for itself alone")]
+    Server,
     /// It is for another user.
     #[error("the user is another one")]
     User,
@@ -236,6 +241,9 @@ impl Policy {
             Subject::Client(_) => Err(Refusal::Client),
             Subject::Device(device) if Some(device) == token.and_then(AccessToken::device) => Ok(Right::Own),
             Subject::Device(_) => Err(Refusal::Device),
+            Subject::User(user) if *service == self.settings.identity_service && *user == self.settings.skms_uri => {
+                Err(Refusal::Server)
+            }
             Subject::User(user) if *service == self.settings.identity_service && self.is_group_manager(user) => {
                 let is_itself = row.and_then(|row| row.uri.as_ref()) == Some(user);
                 if is_itself && matches!(channel, Channel::SealX1(_)) {

@@ -9,6 +9,7 @@ mod ahead;
 mod answer;
 mod caller;
 mod capif;
+mod certificates;
 mod expiry;
 mod identity;
 mod key_management;
@@ -26,7 +27,7 @@ use mikey_sakke::identity::Uri;
 use mikey_sakke::km::{ANONYMOUS, Echo, ErrorCode, Failure, Identifier, Response, Subject};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use crate::config::{Config, PeerDomain};
 use crate::domain::{Externals, Issuer, Lead, LoadError, SecurityDomain};
 use crate::limits::{Limiter, Rate};
 use crate::metrics::Metrics;
@@ -64,6 +65,8 @@ pub struct Service {
     tokens: Tokens,
     /// Those of a CAPIF core function.
     capif_tokens: Option<Tokens>,
+    /// The servers of other domains.
+    peers: Vec<PeerDomain>,
     principals: Limiter<Principal>,
     /// Addresses whose tokens are not valid.
     strangers: Limiter<IpAddr>,
@@ -172,6 +175,7 @@ impl Service {
             policy,
             tokens: Tokens { verifier: Verifier::new(auth.token_settings()), keys: KeySource::new(&location)? },
             capif_tokens: config.capif.as_ref().map_or(Ok(None), |capif| capif::tokens(capif, auth))?,
+            peers: config.peer.clone(),
             principals: Limiter::new(rate),
             strangers: Limiter::new(strangers),
             store,

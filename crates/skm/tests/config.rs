@@ -178,3 +178,29 @@ fn a_file_that_is_not_there_is_named() {
     let error = Config::load("no/such/file.toml".as_ref()).unwrap_err();
     assert!(error.to_string().contains("no/such/file.toml"), "{error}");
 }
+
+#[test]
+fn peers_are_servers_of_other_domains() {
+    const PEER: &str = "[[peer]]\nkms_uri = \"kms.example.net\"\nskms_uri = \"sip:skms.example.net\"\n\
+        server = \"https://skms.example.net\"\nsan = \"https://skms.example.net\"\nroots = \"roots.pem\"\n";
+    let config = read(&format!("{GOOD}{PEER}"), &[]).unwrap();
+    assert_eq!((config.peer[0].kms_uri.as_str(), config.peer[0].cert.is_none()), ("kms.example.net", true));
+    for (from, to, says) in [
+        ("kms.example.net", "sip:kms.example.org", "of another domain"),
+        ("sip:skms.example.net", "sip:skms.example.org", "of another domain"),
+        ("roots = \"roots.pem\"\n", "", "roots"),
+        ("roots = ", "key = \"key.pem\"\nroots = ", "cert and key"),
+        ("san = \"https://skms.example.net\"\n", "", "san"),
+        ("roots = ", "rots = ", "rots"),
+    ] {
+        let error = read(&format!("{GOOD}{}", PEER.replacen(from, to, 1)), &[]).unwrap_err().to_string();
+        assert!(error.contains(says), "{from}: {error}");
+    }
+    let two = |other: &str| format!("{GOOD}{PEER}{other}");
+    let other = PEER.replace("example.net", "example.com");
+    assert!(read(&two(&other), &[]).is_ok());
+    for same in ["kms_uri = \"kms.example.com\"", "san = \"https://skms.example.com\""] {
+        let other = other.replace(same, &same.replace("example.com", "example.net"));
+        assert!(read(&two(&other), &[]).unwrap_err().to_string().contains("two have the same"), "{same}");
+    }
+}

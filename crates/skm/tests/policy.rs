@@ -59,6 +59,7 @@ fn settings() -> PolicySettings {
         scope_km: "seal:key-management".into(),
         scope_kp: "seal:key-provisioning".into(),
         identity_service: identifier(IDENTITY),
+        skms_uri: Uri::parse("sip:skms.example.org").unwrap(),
         service_api: Some(ServiceApi { aef_id: "aef-1".into(), api_name: "ss-kir".into() }),
     }
 }
@@ -291,6 +292,14 @@ fn the_keys_of_a_group_manager_are_for_itself_alone() {
     assert_eq!(decide(&named, Channel::KmUu), Err(Refusal::GroupManager));
     let of_other = certificate("urn:other");
     assert_eq!(decide(&named, Channel::SealX1(Some(&of_other))), Err(Refusal::GroupManager));
+}
+
+#[test]
+fn the_keys_of_the_server_are_for_nobody() {
+    let token = token(&[("val_user_id", json!("sip:skms.example.org")), ("val_service_ids", json!([IDENTITY, FLEET]))]);
+    let server = (Kind::User, "sip:skms.example.org");
+    assert_eq!(read(&token, Channel::KmUu, IDENTITY, server), Err(Refusal::Server));
+    assert_eq!(read(&token, Channel::KmUu, FLEET, server), Ok(Right::Own), "its records are not keys");
 }
 
 #[test]

@@ -41,20 +41,7 @@ impl std::fmt::Debug for Transport {
 
 impl Transport {
     pub(super) fn new(settings: &Settings, tokens: Box<dyn TokenSource>) -> Result<Self, SettingsError> {
-        let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(settings)?)
-            .https_only(true)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .timeout(settings.timeout)
-            .pool_idle_timeout(IDLE)
-            .no_proxy();
-        let builder = match &settings.proxy {
-            Some(address) => builder.proxy(proxy(address.expose())?),
-            None => builder,
-        };
-        let http = builder.build().map_err(|error| SettingsError::System(Box::new(error)))?;
-        Ok(Self { http, server: server(&settings.server)?, tokens })
+        Ok(Self { http: http(settings)?, server: server(&settings.server)?, tokens })
     }
 
     /// Posts to a route, and wants an answer of the same media type.
@@ -76,10 +63,7 @@ impl Transport {
 
     /// The address of a route.
     pub(super) fn url(&self, path: &str, query: Option<&str>) -> Url {
-        let mut url = self.server.clone();
-        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        url.set_query(query);
-        url
+        url(&self.server, path, query)
     }
 
     /// Sends a request with an access token, and reads an answer of at most `limit` octets.
@@ -105,7 +89,33 @@ impl Transport {
     }
 }
 
-fn server(address: &str) -> Result<Url, SettingsError> {
+/// A client of HTTPS that trusts the roots of the settings alone.
+pub(crate) fn http(settings: &Settings) -> Result<reqwest::Client, SettingsError> {
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls(settings)?)
+        .https_only(true)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .timeout(settings.timeout)
+        .pool_idle_timeout(IDLE)
+        .no_proxy();
+    let builder = match &settings.proxy {
+        Some(address) => builder.proxy(proxy(address.expose())?),
+        None => builder,
+    };
+    builder.build().map_err(|error| SettingsError::System(Box::new(error)))
+}
+
+/// The address of a route of a server.
+pub(crate) fn url(server: &Url, path: &str, query: Option<&str>) -> Url {
+    let mut url = server.clone();
+    url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
+    url.set_query(query);
+    url
+}
+
+/// The address of a server.
+pub(crate) fn server(address: &str) -> Result<Url, SettingsError> {
     let url = Url::parse(address).map_err(|_| SettingsError::Server)?;
     let is_plain = url.username().is_empty() && url.password().is_none() && url.query().or(url.fragment()).is_none();
     if url.scheme() == "https" && is_plain { Ok(url) } else { Err(SettingsError::Server) }

@@ -10,7 +10,7 @@ use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::km::{Identifier, MAX_TEXT_OCTETS};
 use serde::Deserialize;
 
-use super::{Capif, capif, read};
+use super::{Capif, PeerDomain, capif, peer, read};
 use crate::interface::{IDENTITY_SERVICE_ID, NEXT_LEAD_SECONDS};
 use crate::limits::Rate;
 use crate::policy::{Policy, PolicySettings, Role, Row};
@@ -46,6 +46,9 @@ pub struct Config {
     /// `[[policy]]`: who may do what.
     #[serde(default)]
     pub policy: Vec<Row>,
+    /// `[[peer]]`: the servers of other domains with which certificates are exchanged.
+    #[serde(default)]
+    pub peer: Vec<PeerDomain>,
     /// `[escrow]`: keys of users for others than the user.
     #[serde(default)]
     pub escrow: Escrow,
@@ -301,6 +304,7 @@ impl Config {
             scope_km: self.auth.scope_km.clone(),
             scope_kp: self.auth.scope_kp.clone(),
             identity_service: self.domain.identity_service_id.clone(),
+            skms_uri: self.domain.skms_uri.clone(),
             service_api: self.capif.as_ref().map(Capif::service_api),
         };
         Policy::new(settings, self.policy.clone()).ok()
@@ -401,6 +405,7 @@ impl Config {
             .map(|(_, key, what)| (key, what))
             .or(none)
             .or_else(|| capif::check(self))
+            .or_else(|| peer::check(self))
     }
 }
 

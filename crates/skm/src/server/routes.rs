@@ -17,7 +17,7 @@ use super::answer::{self, document};
 use super::body;
 use super::front::{Asker, Front, exchange};
 use super::media::Media;
-use crate::interface::{CERTCACHE, DOMAIN, KEY_RECORDS, KM_REQUEST};
+use crate::interface::{CERTCACHE, CERTIFICATES, DOMAIN, KEY_RECORDS, KM_REQUEST};
 use crate::service::{self, IdentityResource, KmAnswer, Point, Precondition, Problem, RecordPath};
 use crate::store::Version;
 
@@ -36,6 +36,7 @@ pub(super) fn router(front: Arc<Front>) -> Router {
         router = router.route(KEY_RECORDS, only_get(get(key_records)));
     }
     if front.point == Point::KmS {
+        router = router.route(CERTIFICATES, only_get(get(certificates)));
         let record = || only_get(put(put_record).get(record_metadata).delete(delete_record));
         router = router.route(RECORDS, record());
         for kind in ["client", "device", "user"] {
@@ -82,6 +83,17 @@ async fn key_records(
 async fn domain_document(State(front): Shared, asker: Asker, headers: HeaderMap) -> Result<Response, Problem> {
     check_accept(Media::Json, &headers)?;
     let answer = front.service.domain_document(&asker.caller(front.point)).await?;
+    Ok(document(Media::Json, Zeroizing::new(answer)))
+}
+
+async fn certificates(
+    State(front): Shared,
+    asker: Asker,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    check_accept(Media::Json, &headers)?;
+    let answer = front.service.certificates(&asker.caller(front.point), query.as_deref()).await?;
     Ok(document(Media::Json, Zeroizing::new(answer)))
 }
 

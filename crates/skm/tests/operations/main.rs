@@ -6,6 +6,7 @@
 
 mod capif;
 mod clients;
+mod exchange;
 mod external;
 mod fleet;
 #[path = "../support/http.rs"]

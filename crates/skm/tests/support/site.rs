@@ -158,8 +158,22 @@ impl Site {
 
     /// Adds a row to the policy.
     #[must_use]
-    pub(crate) fn with_row(mut self, row: &str) -> Self {
-        self.config.push_str(&format!("\n[[policy]]\n{row}\n"));
+    pub(crate) fn with_row(self, row: &str) -> Self {
+        self.with_table("policy", row)
+    }
+
+    /// Adds a table to an array of tables.
+    #[must_use]
+    pub(crate) fn with_table(mut self, array: &str, table: &str) -> Self {
+        self.config.push_str(&format!("\n[[{array}]]\n{table}\n"));
+        self
+    }
+
+    /// Replaces a text of the configuration that is there once.
+    #[must_use]
+    pub(crate) fn replace(mut self, old: &str, new: &str) -> Self {
+        assert_eq!(self.config.matches(old).count(), 1, "{old}");
+        self.config = self.config.replace(old, new);
         self
     }
 

@@ -13,10 +13,12 @@ use mikey_sakke::kms::{KmsCertificate, Validity};
 use mikey_sakke::time::Timestamp;
 use mikey_sakke_files::{Access, Moment, write};
 use skm::audit::Action;
+use skm::config::PeerDomain;
 use skm::domain::{
     EXPIRY_WARNING, ExternalCertificate, Externals, Offer, SecurityDomain, Taken, fingerprint, import_external,
     remove_external,
 };
+use skm::exchange::{self, Trust};
 
 use crate::asking::{identifier, read};
 use crate::fault::Fault;
@@ -29,6 +31,8 @@ const DAY: u64 = 86_400;
 pub(crate) enum Command {
     /// Takes in the certificates of another domain, whose users are to be reached and accepted
     Import(Import),
+    /// Asks the servers of other domains, the peers of the configuration, for their certificates, and takes them in
+    Fetch(Fetch),
     /// Lists the certificates of other domains, with where they came from and how long they are valid
     List,
     /// Writes the certificates of this domain, for other domains to take in
@@ -56,6 +60,16 @@ enum Role {
 }
 
 #[derive(clap::Args)]
+pub(crate) struct Fetch {
+    /// URI of the KMS of a peer, as in kms.example.net; all peers unless given
+    kms: Option<Uri>,
+    /// Fingerprint of the certificate that is valid now, which you have compared with the other operator, where none is
+    /// held yet
+    #[arg(long, value_name = "FINGERPRINT", requires = "kms")]
+    first: Option<String>,
+}
+
+#[derive(clap::Args)]
 pub(crate) struct Export {
     /// File for the document; standard output unless given
     file: Option<PathBuf>,
@@ -74,6 +88,7 @@ pub(crate) fn run(command: &Command, config: &Path, out: &mut dyn Write) -> Resu
     let operator = Operator::open(config)?;
     match command {
         Command::Import(arguments) => import(&operator, arguments, out),
+        Command::Fetch(arguments) => fetch(&operator, arguments, out),
         Command::List => list(&operator, out),
         Command::Export(arguments) => export(&operator, arguments, out),
         Command::Remove(arguments) => remove(&operator, &arguments.kms, out),
@@ -97,6 +112,36 @@ fn import(operator: &Operator, arguments: &Import, out: &mut dyn Write) -> Resul
         writeln!(out, "Compare the fingerprints with the other domain's, by another way than the file came.")?;
     }
     Ok(())
+}
+
+fn fetch(operator: &Operator, arguments: &Fetch, out: &mut dyn Write) -> Result<(), Fault> {
+    let Operator { config, store, .. } = operator;
+    let is_wanted = |peer: &&PeerDomain| arguments.kms.as_ref().is_none_or(|kms| *kms == peer.kms_uri);
+    let peers: Vec<_> = config.peer.iter().filter(is_wanted).collect();
+    if peers.is_empty() {
+        return Err(Fault::usage(anyhow!("the configuration has no such [[peer]]")));
+    }
+    let trust = arguments.first.as_deref().map_or(Trust::Held, Trust::Fingerprint);
+    let mut failed = None;
+    for peer in peers {
+        let kms = &peer.kms_uri;
+        let event = operator.event(Action::Domain, format!("certificates of {kms} from {}", peer.server))?;
+        match operator.wait(exchange::fetch(config, store, peer, trust, &event)) {
+            Ok((domain, Taken { new, changed, known })) => {
+                writeln!(out, "{kms}: {new} new, {changed} changed, {known} known already")?;
+                for entry in domain.certificates() {
+                    writeln!(out, "  {}", line(entry.certificate(), operator.now))?;
+                }
+            }
+            Err(error) => {
+                // The others are asked all the same.
+                if let Some(before) = failed.replace(anyhow!(error).context(kms.to_string())) {
+                    eprintln!("error: {before:#}");
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn list(operator: &Operator, out: &mut dyn Write) -> Result<(), Fault> {

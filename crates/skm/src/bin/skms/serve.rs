@@ -13,6 +13,7 @@ use serde::Serialize;
 use skm::audit::{Action, Event, Outcome};
 use skm::config::Config;
 use skm::domain::import;
+use skm::exchange::follow;
 use skm::seal::Secret;
 use skm::server::{Addresses, Reloader, Server, ServerError};
 use skm::service::{Clock, Service};
@@ -59,6 +60,7 @@ async fn serve(config: &Config, secret: Secret, trial: bool) -> Result<(), Fault
     if trial {
         found_domain(&service, config, &clock).await?;
     }
+    let peers = Arc::clone(&service);
     let server = Server::bind(config, service).await.map_err(|error| match error {
         ServerError::Tls { .. } => Fault::usage(error),
         _ => Fault::from(error),
@@ -74,7 +76,16 @@ async fn serve(config: &Config, secret: Secret, trial: bool) -> Result<(), Fault
             }
         }
     };
-    server.run(stop).await;
+    let followed = async {
+        match config.peer.is_empty() {
+            true => std::future::pending().await,
+            false => follow(config, peers, &clock).await,
+        }
+    };
+    tokio::select! {
+        () = server.run(stop) => {}
+        () = followed => {}
+    }
     tracing::info!("stopped");
     Ok(())
 }
