@@ -48,6 +48,8 @@ pub enum Action {
     Domain,
     /// The master secrets of the domain to be handed out.
     ExportDomain,
+    /// The time to be taken for right, although it jumped.
+    AcceptClock,
     /// A backup of the store.
     Backup,
     /// The store to be restored from a backup.
@@ -90,6 +92,7 @@ impl Action {
             Self::DeleteRecord => "delete-record",
             Self::Domain => "domain",
             Self::ExportDomain => "export-domain",
+            Self::AcceptClock => "accept-clock",
             Self::Backup => "backup",
             Self::Restore => "restore",
             Self::Preissue => "preissue",

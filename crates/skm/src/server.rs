@@ -283,6 +283,7 @@ async fn run_admin(socket: TcpListener, connections: Connections, mut stop: watc
 async fn prune(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     while tokio::time::timeout(PRUNE_INTERVAL, stop.changed()).await.is_err() {
         service.prune().await;
+        service.watch_clock().await;
         service.watch_certificates().await;
     }
 }

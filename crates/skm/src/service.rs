@@ -16,6 +16,7 @@ mod key_management;
 mod provisioning;
 mod retrieval;
 mod session;
+mod time;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use mikey_sakke::identity::Uri;
 use mikey_sakke::km::{ANONYMOUS, Echo, ErrorCode, Failure, Identifier, Response, Subject};
+use mikey_sakke::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, PeerDomain};
@@ -72,6 +74,8 @@ pub struct Service {
     strangers: Limiter<IpAddr>,
     store: Store,
     domain_settings: crate::config::Domain,
+    /// The latest time of all servers, when it was looked at.
+    latest: RwLock<Option<Timestamp>>,
     domain: RwLock<Option<Arc<SecurityDomain>>>,
     issuer: Issuer,
     expiry: Expiry,
@@ -110,6 +114,12 @@ pub enum NotReady {
     /// The keys of the token issuer are not there.
     #[error("there are no keys of the token issuer")]
     TokenKeys,
+    /// The clock of this host is not that of the database.
+    #[error("the clock of this host is more than 1 s from that of the database")]
+    Apart,
+    /// The clock of this host is far from the latest time of all servers.
+    #[error("the clock is more than a key period from the latest time of all servers: see skms clock show")]
+    Jumped,
 }
 
 /// A record that was stored.
@@ -180,6 +190,7 @@ impl Service {
             strangers: Limiter::new(strangers),
             store,
             domain_settings: domain.clone(),
+            latest: RwLock::new(None),
             domain: RwLock::new(loaded.map(Arc::new)),
             issuer: Issuer::start(limits.issue_threads, limits.issue_queue, Arc::clone(&metrics))?,
             expiry: Expiry::default(),
@@ -287,6 +298,7 @@ impl Service {
     /// [`NotReady`].
     pub async fn is_ready(&self) -> Result<(), NotReady> {
         self.domain().await?;
+        self.is_on_time().await?;
         let now = self.clock.now().instant;
         self.tokens.refresh(now).await;
         if let Some(tokens) = &self.capif_tokens {

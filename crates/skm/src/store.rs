@@ -5,6 +5,7 @@
 
 mod backup;
 mod batch;
+mod clock;
 mod connections;
 mod domain;
 mod error;

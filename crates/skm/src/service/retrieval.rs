@@ -107,6 +107,7 @@ impl Service {
 
     async fn find_keys(&self, user: &Uri, asked: Asked, at: Timestamp, right: Right) -> Result<Found, Refused> {
         let Some(domain) = self.domain().await? else { return Ok(Found::Nothing) };
+        self.believe(at)?;
         let (period, next) = match released(domain.uid_format(), at, self.lead, asked, right) {
             Ok(periods) => periods,
             Err(NotReleased::NotNow) => return Ok(Found::Nothing),

@@ -193,6 +193,10 @@ pub(super) trait Database: RskRows + Send + Sync {
     async fn commit(&self, batch: Batch) -> Result<Vec<Answer>, StoreError>;
     /// Deletes the replay keys that have expired.
     async fn prune_replays(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// The latest time that was noted, in seconds since 1970-01-01T00:00:00Z.
+    async fn latest_time(&self) -> Result<Option<i64>, StoreError>;
+    /// Notes a time in the place of any other, or only of an earlier one.
+    async fn note_time(&self, time: Timestamp, any: bool) -> Result<(), StoreError>;
     /// Accepts nothing until then.
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError>;
 

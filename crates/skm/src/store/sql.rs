@@ -295,6 +295,22 @@ where
         }
     }
 
+    async fn latest_time(&self) -> Result<Option<i64>, StoreError> {
+        let select = query_as("SELECT latest FROM clock");
+        let found: Option<(i64,)> = self.readers.ask(|reader| Box::pin(select.fetch_optional(reader))).await?;
+        Ok(found.map(|(latest,)| latest))
+    }
+
+    async fn note_time(&self, time: Timestamp, any: bool) -> Result<(), StoreError> {
+        let note = query(
+            "INSERT INTO clock (id, latest) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET latest = excluded.latest \
+             WHERE clock.latest < excluded.latest OR $2 = 1",
+        )
+        .bind(seconds(time))
+        .bind(i64::from(any));
+        self.writer.ask(|writer| Box::pin(note.execute(writer))).await.map(drop)
+    }
+
     async fn hold(&self, until: Timestamp) -> Result<(), StoreError> {
         let replace = query(
             "INSERT INTO replay_hold (id, until) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET until = excluded.until",

@@ -91,9 +91,7 @@ impl Fleet {
 
     /// Gives the domain master secrets.
     pub(crate) fn found_domain(&self) {
-        let path = self.site.path("master.json");
-        write_kms(&path, true, &KMS).unwrap();
-        self.skms(&["domain", "import", path.to_str().unwrap()]).done();
+        found_domain(&self.site);
     }
 
     /// Starts a server of this name, which is in its answers and in the audit log.
@@ -118,6 +116,13 @@ impl Fleet {
         let claims = with(claims("client-1", "seal:key-management"), "val_user_id", json!(user));
         self.site.sign(&with(claims, "val_service_ids", json!([SERVICE, IDENTITY_KEYS])))
     }
+}
+
+/// Gives the domain of a site master secrets.
+pub(crate) fn found_domain(site: &Site) {
+    let path = site.path("master.json");
+    write_kms(&path, true, &KMS).unwrap();
+    run(site.command(&["domain", "import", path.to_str().unwrap()]), "").done();
 }
 
 /// The client for health and metrics.

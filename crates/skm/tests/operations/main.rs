@@ -6,6 +6,7 @@
 
 mod capif;
 mod clients;
+mod clock;
 mod exchange;
 mod external;
 mod fleet;

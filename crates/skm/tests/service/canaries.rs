@@ -20,12 +20,14 @@ const RECORD: &str = "canary: 5d1f8e0a, the key material of a record";
 const RECORD_PATH: &str = "/seal-km/v1/services/urn:example:fleet/key-records";
 
 /// What an operator can ask for.
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 11] = [
     "config check",
     "migrate",
     "domain show",
     "domain export --reason test --out OUT",
     "backup BACKUP",
+    "clock show",
+    "clock accept",
     "block sip:eve@example.org",
     "delegate list",
     "audit list --json",

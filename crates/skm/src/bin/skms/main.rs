@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod block;
 mod certs;
+mod clock;
 mod config;
 mod delegate;
 mod domain;
@@ -63,6 +64,9 @@ enum Command {
     Migrate,
     /// Seals the store with another key, and everything in it with another data key
     Reseal(reseal::Arguments),
+    /// Shows the time, or takes it for right after a jump
+    #[command(subcommand)]
+    Clock(clock::Command),
     /// Writes all that is in the store to a file, sealed
     Backup(backup::Arguments),
     /// Brings a backup into an empty store
@@ -121,6 +125,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Fault> {
         Command::Config(command) => config::run(command, config, out)?,
         Command::Migrate => migrate::run(config, out)?,
         Command::Reseal(arguments) => reseal::run(arguments, config, out)?,
+        Command::Clock(command) => clock::run(command, config, out)?,
         Command::Backup(arguments) => backup::backup(arguments, config, out)?,
         Command::Restore(arguments) => backup::restore(arguments, config, out)?,
         Command::Domain(command) => domain::run(command, config, out)?,

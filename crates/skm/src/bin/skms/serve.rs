@@ -60,6 +60,7 @@ async fn serve(config: &Config, secret: Secret, trial: bool) -> Result<(), Fault
     if trial {
         found_domain(&service, config, &clock).await?;
     }
+    service.watch_clock().await;
     let peers = Arc::clone(&service);
     let server = Server::bind(config, service).await.map_err(|error| match error {
         ServerError::Tls { .. } => Fault::usage(error),
