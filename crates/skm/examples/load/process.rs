@@ -28,6 +28,9 @@ use crate::site::{Site, user};
 /// How long the engine issues keys.
 const ENGINE: Duration = Duration::from_secs(2);
 
+/// Key sets of a batch of the engine.
+const BATCH: u64 = 32;
+
 /// What stands in turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Side {
@@ -159,8 +162,13 @@ pub(crate) fn engine(site: &Site, cores: &Cores) -> anyhow::Result<f64> {
         let this_thread = Path::new("/proc/thread-self");
         let (begin, before, mut issued) = (Instant::now(), processor_time(this_thread)?, 0);
         while begin.elapsed() < ENGINE {
-            kms.issue(&Uri::parse(&user(issued))?, period, &mut SysRng)?;
-            issued += 1;
+            let users = (issued..issued + BATCH).map(|number| Uri::parse(&user(number)));
+            let users = users.collect::<Result<Vec<_>, _>>()?;
+            let orders: Vec<_> = users.iter().map(|user| (user, period)).collect();
+            for issuing in kms.issue_batch(&orders, &mut SysRng) {
+                issuing?;
+            }
+            issued += BATCH;
         }
         let time = processor_time(this_thread)? - before;
         Ok(issued as f64 / time.as_secs_f64())
