@@ -8,6 +8,7 @@ use std::time::Duration;
 use mikey_sakke::error::UsageError;
 use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::km::{Identifier, MAX_TEXT_OCTETS};
+use mikey_sakke::time::Timestamp;
 use serde::Deserialize;
 
 use super::{Capif, PeerDomain, capif, peer, read};
@@ -106,6 +107,11 @@ impl Domain {
     /// What tells this server from others with the same store, in the audit log: `skms_id`, or `skms_uri`.
     pub fn server(&self) -> &str {
         self.skms_id.as_ref().map_or(self.skms_uri.as_str(), Identifier::as_str)
+    }
+
+    /// Whether a time is more than a key period from the latest that a server has seen, so that it cannot be believed.
+    pub const fn has_jumped(&self, latest: Timestamp, now: Timestamp) -> bool {
+        latest.to_unix().abs_diff(now.to_unix()) > self.user_key_period
     }
 
     /// How UIDs and key periods are formed.

@@ -49,8 +49,7 @@ impl Service {
 
     pub(super) fn jumped(&self, now: Timestamp) -> bool {
         let latest = *self.latest.read().unwrap_or_else(PoisonError::into_inner);
-        let period = self.domain_settings.user_key_period;
-        latest.is_some_and(|latest| latest.to_unix().abs_diff(now.to_unix()) > period)
+        latest.is_some_and(|latest| self.domain_settings.has_jumped(latest, now))
     }
 
     /// Fails if the clock has jumped, or is apart from that of the database.

@@ -175,3 +175,14 @@ async fn a_run_that_is_interrupted_is_gone_on_with() {
     assert!(out.contains(": 5 RSKs"), "{out}");
     assert_eq!(host.have(&[user(stored), user(stored + 4)], host.present + 1).await, [true, true]);
 }
+
+#[tokio::test]
+async fn by_a_clock_that_jumped_nothing_is_extracted() {
+    let host = Host::new();
+    host.know(0..1, host.present).await;
+    host.tamper("INSERT INTO clock (id, latest) VALUES (1, 1000000000)").await;
+    let Run { code, out, err } = host.skms(&["preissue", "--period", "next"]);
+    assert!(code == 1 && out.is_empty() && err.contains("skms clock show"), "{code} {out} {err}");
+    host.skms(&["clock", "accept"]);
+    assert!(host.preissue("next").contains(": 1 RSK"));
+}

@@ -28,8 +28,7 @@ pub(crate) fn run(command: &Command, config: &Path, out: &mut dyn Write) -> Resu
                 return Ok(());
             };
             writeln!(out, "latest  {}", Moment(latest))?;
-            let period = operator.config.domain.user_key_period;
-            if latest.to_unix().abs_diff(operator.now.to_unix()) > period {
+            if operator.config.domain.has_jumped(latest, operator.now) {
                 writeln!(out, "They are more than a key period apart, so no identity keys are issued.")?;
                 writeln!(out, "Put the clock right, or if it is, run skms clock accept")?;
             }

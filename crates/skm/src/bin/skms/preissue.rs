@@ -50,6 +50,10 @@ struct Done {
 
 pub(crate) fn run(arguments: &Arguments, config: &Path, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     let operator = Operator::open(config)?;
+    let latest = operator.wait(operator.store.latest_time())?;
+    if latest.is_some_and(|latest| operator.config.domain.has_jumped(latest, operator.now)) {
+        return Err(anyhow!("the clock is more than a key period from that of the servers; see skms clock show").into());
+    }
     let domain = operator.wait(SecurityDomain::load(&operator.store, &operator.config.domain))?;
     let domain = domain.ok_or_else(|| anyhow!("there are no master secrets yet; see skms domain import"))?;
     let KeyPeriod::Number(present) = domain.uid_format().period_at(operator.now)? else {
