@@ -1,8 +1,8 @@
 //! Many users over the end of a key period.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use getrandom::SysRng;
@@ -41,9 +41,14 @@ fn plain<const N: usize>(content: &KeyContent<N>) -> Secret<[u8; N]> {
     key.clone()
 }
 
+/// The domain as a user reads it. Users of the same document share what is prepared for its certificates, which is more
+/// than a megabyte for each.
 async fn domain(house: &House, asker: &Asker) -> Domain {
+    static READ: Mutex<BTreeMap<String, Domain>> = Mutex::new(BTreeMap::new());
     let document = house.service.domain_document(&house.connect(asker).caller()).await.unwrap();
-    Domain::from_json(document.as_bytes()).unwrap()
+    let mut read = READ.lock().unwrap();
+    let domain = read.entry(document).or_insert_with_key(|document| Domain::from_json(document.as_bytes()).unwrap());
+    domain.clone()
 }
 
 /// Fetches what a cache is due, which has to succeed, and says whether that was keys.
