@@ -124,11 +124,13 @@ impl Trial {
         run(self.command(others))
     }
 
-    /// The messages by the names of their files.
+    /// The messages by the names of their files. Drafts of a run that goes on may be gone when they are looked at.
     fn messages(&self) -> Vec<(String, Vec<u8>)> {
         let entries = fs::read_dir(self.path("messages")).into_iter().flatten().map(Result::unwrap);
-        let read = |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap());
-        let mut messages: Vec<_> = entries.map(read).filter(|(name, _)| name.ends_with(".mikey")).collect();
+        let names =
+            entries.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name.ends_with(".mikey"));
+        let read = |name: String| fs::read(self.path("messages").join(&name)).map(|message| (name, message)).unwrap();
+        let mut messages: Vec<_> = names.map(read).collect();
         messages.sort();
         messages
     }
