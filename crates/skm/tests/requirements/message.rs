@@ -147,7 +147,7 @@ fn r41_a_message_signed_by_somebody_else_is_refused() {
 #[test]
 fn r42_the_receiver_reads_initiator_and_sk_id() {
     let Exchange { said, sent, received, .. } = &*EXCHANGE;
-    assert!(said.contains(&format!("key {} of purpose 1, from {ALICE}, ", sent.id())), "{said}");
+    assert!(said.contains(&format!("key {} of purpose 1, from {ALICE} of kms.example.org, ", sent.id())), "{said}");
     assert_eq!(parts(received), parts(sent));
 }
 

@@ -157,10 +157,13 @@ async fn what_a_server_fails_to_commit_is_free(site: Site) {
     // So that what it claims is rolled back.
     site.tamper("UPDATE audit_heads SET sequence = 7 WHERE server = 'skms-1'").await;
     let user = "sip:alice@example.org";
+    let broken = accept(&servers[0], key(0), Some((user, 100))).await.unwrap();
+    assert!(matches!(broken, Err(StoreError::Audit(Fault::Head))), "{broken:?}");
     let attempt = |number| [0, 1].map(|n| accept(&servers[n], key(number), Some((user, 100))));
     for [broken, sound] in (0..100).map(attempt).collect::<Vec<_>>() {
+        // Where the sound server was first there is nothing to commit.
         let broken = broken.await.unwrap();
-        assert!(matches!(broken, Err(StoreError::Audit(Fault::Head))), "{broken:?}");
+        assert!(matches!(broken, Err(StoreError::Audit(Fault::Head)) | Ok(Replay::Replayed)), "{broken:?}");
         assert_eq!(sound.await.unwrap().unwrap(), Replay::Fresh);
     }
     assert_eq!(accept(&servers[1], key(100), Some((user, 100))).await.unwrap().unwrap(), Replay::OverQuota);

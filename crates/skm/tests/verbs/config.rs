@@ -86,7 +86,7 @@ fn a_store_of_another_key_or_place_is_refused() {
     assert!(trial.run(&["migrate"]).done().contains("skms.db"));
     assert_eq!(super::mode(&trial.path("skms.db")), 0o600);
     trial.write("seal.key", &format!("{}\n", "0".repeat(64)));
-    trial.run(&["migrate"]).fails(2, &["skms.db", "the sealing key is not the one that the store was made with"]);
+    trial.run(&["migrate"]).fails(2, &["skms.db", "the key in [seal] is not the one that the store is sealed with"]);
     trial.configure("skms.db", "nowhere/skms.db");
     trial.run(&["migrate"]).fails(2, &["nowhere/skms.db", "No such file"]);
 }
