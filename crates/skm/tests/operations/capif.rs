@@ -4,13 +4,10 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Client};
 use crate::program::run;
-use crate::site::{Process, SERVICE, Site, VAL, km_request, now};
+use crate::site::{BY_CERTIFICATE, Process, SERVICE, Site, VAL, km_request, now};
 use crate::support::{Issuer, capif_claims, with};
 
 const RECORDS: &str = "/ss-kir/v1/key-records";
-
-/// The URI in the certificate of an invoker that needs no token.
-const BY_CERTIFICATE: &str = "https://invoker.example.org";
 
 /// A server that is an API exposing function, with a record of the service, and the core function's tokens.
 struct Exposing {
@@ -22,13 +19,7 @@ struct Exposing {
 impl Exposing {
     async fn new() -> Self {
         let core = Issuer::new();
-        let site = Site::new()
-            .set("capif", "jwks_file", "\"DIR/ccf.json\"")
-            .set("capif", "issuer", "\"https://ccf.example.org\"")
-            .set("capif", "methods", "[\"pki\", \"oauth\"]")
-            .set("capif", "aef_id", "\"aef-1\"")
-            .with_row(&format!("san = {BY_CERTIFICATE:?}\nroles = [\"val\"]\nservices = [{SERVICE:?}]"));
-        site.write("ccf.json", &core.jwks().to_string());
+        let site = Site::new().exposing(&core);
         let server = site.spawn(&[]);
         let exposing = Self { site, server, core };
         exposing.provide().await;

@@ -5,12 +5,9 @@ use serde_json::{Value, json};
 use skm::config::Config;
 
 use crate::http::{Answer, Client, KM};
-use crate::site::{SERVICE, Site, VAL};
+use crate::site::{BY_CERTIFICATE, SERVICE, Site, VAL};
 use crate::support::{Issuer, NOW, capif_claims, with};
 use crate::world::{World, payload};
-
-/// The URI in the certificate of an API invoker that the policy knows without a client.
-const BY_CERTIFICATE: &str = "https://invoker.example.org";
 
 /// A server with a CAPIF core function.
 struct Exposing {
@@ -21,13 +18,7 @@ struct Exposing {
 impl Exposing {
     async fn new() -> Self {
         let core = Issuer::new();
-        let site = Site::new()
-            .set("capif", "jwks_file", "\"DIR/ccf.json\"")
-            .set("capif", "issuer", "\"https://ccf.example.org\"")
-            .set("capif", "methods", "[\"pki\", \"oauth\"]")
-            .set("capif", "aef_id", "\"aef-1\"")
-            .with_row(&format!("san = {BY_CERTIFICATE:?}\nroles = [\"val\"]\nservices = [{SERVICE:?}]"));
-        site.write("ccf.json", &core.jwks().to_string());
+        let site = Site::new().exposing(&core);
         Self { world: World::of(site).await, core }
     }
 

@@ -41,6 +41,9 @@ pub(crate) const VAL: (&str, &str) = ("https://val.example.org", "val-server");
 pub(crate) const PROVISIONER: (&str, &str) = ("https://provisioner.example.org", "provisioner");
 pub(crate) const GROUPS: (&str, &str) = ("https://groups.example.org", "group-manager");
 
+/// The URI in the certificate of an API invoker of CAPIF that needs no token.
+pub(crate) const BY_CERTIFICATE: &str = "https://invoker.example.org";
+
 /// How long a test waits for what should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -154,6 +157,18 @@ impl Site {
         });
         self.config = lines.map(|line| format!("{line}\n")).collect();
         self
+    }
+
+    /// Makes the server an API exposing function, for the invokers that this core function of CAPIF gives tokens to, and
+    /// for one by its certificate alone.
+    #[must_use]
+    pub(crate) fn exposing(self, core: &Issuer) -> Self {
+        self.write("ccf.json", &core.jwks().to_string());
+        self.set("capif", "jwks_file", "\"DIR/ccf.json\"")
+            .set("capif", "issuer", "\"https://ccf.example.org\"")
+            .set("capif", "methods", "[\"pki\", \"oauth\"]")
+            .set("capif", "aef_id", "\"aef-1\"")
+            .with_row(&format!("san = {BY_CERTIFICATE:?}\nroles = [\"val\"]\nservices = [{SERVICE:?}]"))
     }
 
     /// Adds a row to the policy.
