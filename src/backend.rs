@@ -15,6 +15,9 @@ pub(crate) mod portable;
 pub(crate) mod product;
 #[cfg_attr(not(feature = "hazmat"), allow(dead_code, unreachable_pub, reason = "hazmat alone lets a caller choose"))]
 mod select;
+#[cfg(all(mikey_sakke_ct, target_arch = "x86_64"))]
+#[allow(unsafe_code)]
+pub(crate) mod valgrind;
 
 pub(crate) use select::current;
 #[cfg_attr(

@@ -107,3 +107,10 @@ pub mod backend {
         crate::backend::current()
     }
 }
+
+/// Secrets as valgrind sees them: for the check of constant time, in builds with `--cfg mikey_sakke_ct`.
+#[cfg(mikey_sakke_ct)]
+pub mod watched {
+    pub use crate::backend::valgrind::{findings, is_watching, make_public, make_secret};
+    pub use crate::secret::watched::reasons;
+}

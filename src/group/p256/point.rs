@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 
 use super::{INTEGER_OCTETS, POINT_OCTETS};
 use crate::field::p256::Coordinate;
+use crate::secret::declassify;
 
 /// The coefficient b (RFC 6507, appendix A).
 const B: Coordinate = Coordinate::from_printed([
@@ -99,7 +100,11 @@ impl Point {
 
     /// The coordinates, in constant time but for the answer whether there are any: none for the identity.
     pub(super) fn to_affine(self) -> Option<AffinePoint> {
-        let inverse = self.z.invert().into_option()?;
+        let inverse = self.z.invert();
+        if !declassify(inverse.is_some(), "whether a multiple of a point is the identity is seen in what is published") {
+            return None;
+        }
+        let inverse = inverse.unwrap_or(Coordinate::ZERO);
         let inverse_squared = inverse.square();
         Some(AffinePoint {
             x: self.x.multiply(&inverse_squared),
