@@ -21,6 +21,8 @@
 //! # }
 //! ```
 
+mod ephemeral;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
@@ -35,7 +37,9 @@ use zeroize::Zeroizing;
 use crate::error::{Error, KeyMaterialError, Rejected};
 use crate::group::p256::{self, GENERATOR_OCTETS, INTEGER_OCTETS, Integer, POINT_OCTETS, Point, PreparedPoint};
 use crate::identity::Uid;
-use crate::secret::{Secret, declassify};
+use crate::secret::{Secret, declassify, publish};
+
+use ephemeral::Purpose;
 
 /// Octets of a signature: r, s, PVT (RFC 6507, section 3.3).
 pub const SIGNATURE_OCTETS: usize = 2 * INTEGER_OCTETS + POINT_OCTETS;
@@ -88,25 +92,40 @@ impl Ksak {
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the random source fails.
+    /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the pair fails the check that its user would make.
     pub fn issue<R: TryCryptoRng + ?Sized>(&self, identity: &Uid, rng: &mut R) -> Result<SigningPair, Error> {
+        let context = [identity.as_octets(), &self.kpak.octets];
+        let mut attempt = 0;
         loop {
-            let v = Secret::new(Integer::random(rng)?);
-            if let Some((pair, _)) = self.issue_with(identity, v.expose()) {
+            let v = ephemeral::draw(self.secret.expose(), Purpose::Pair, context, attempt, rng)?;
+            let issued = v.map(|v| self.issue_with(identity, v.expose())).transpose()?.flatten();
+            if let Some((pair, _)) = issued {
                 return Ok(pair);
             }
+            attempt += 1;
         }
     }
 
     /// The pair for a given v, and HS; none if SSK or HS is 0 mod q and another v has to be taken.
-    pub(crate) fn issue_with(&self, identity: &Uid, v: &Integer) -> Option<(SigningPair, [u8; INTEGER_OCTETS])> {
-        let pvt = Point::multiply_generator(v).to_octets()?;
+    pub(crate) fn issue_with(
+        &self,
+        identity: &Uid,
+        v: &Integer,
+    ) -> Result<Option<(SigningPair, [u8; INTEGER_OCTETS])>, Error> {
+        let Some(pvt) = Point::multiply_generator(v).to_octets() else { return Ok(None) };
+        let pvt = publish(pvt, "PVT is public");
         let hs = self.kpak.hash_identity(identity, &pvt);
         let hs_integer = Integer::from_octets_reduced(&hs);
         let ssk = Zeroizing::new(hs_integer.multiply(v).add(self.secret.expose()));
         let is_usable = !ssk.is_zero() & !hs_integer.is_zero();
-        declassify(is_usable, "a discarded pair is not used")
-            .then(|| (SigningPair { ssk: Secret::new(ssk.to_octets()), pvt }, hs))
+        if !declassify(is_usable, "a discarded pair is not used") {
+            return Ok(None);
+        }
+        let pvt_point = Point::from_octets(&pvt).ok_or(Error::Fault)?;
+        if !self.kpak.belongs(&ssk, &hs_integer, &pvt_point) {
+            return Err(Error::Fault);
+        }
+        Ok(Some((SigningPair { ssk: Secret::new(ssk.to_octets()), pvt }, hs)))
     }
 }
 
@@ -162,6 +181,13 @@ impl Kpak {
         let hash = Sha256::new().chain_update(GENERATOR_OCTETS).chain_update(self.octets);
         hash.chain_update(identity.as_octets()).chain_update(pvt).finalize().into()
     }
+
+    /// Whether KPAK = \[SSK\]G - \[HS\]PVT.
+    fn belongs(&self, ssk: &Integer, hs: &Integer, pvt: &Point) -> bool {
+        let ssk_g = Zeroizing::new(Point::multiply_generator(ssk));
+        let hs_pvt = pvt.multiply_vartime(hs);
+        declassify(ssk_g.ct_eq(&self.point.add(&hs_pvt)), "an SSK that fails its check is not used")
+    }
 }
 
 impl PartialEq for Kpak {
@@ -202,11 +228,7 @@ impl SigningKey {
         let pvt = pvt.try_into().map_err(|_| KeyMaterialError::Pvt)?;
         let ssk = Secret::new(secret_integer(ssk).ok_or(KeyMaterialError::Ssk)?);
         let hs = kpak.hash_identity(identity, &pvt);
-
-        let ssk_g = Zeroizing::new(Point::multiply_generator(ssk.expose()));
-        let hs_pvt = pvt_point.multiply_vartime(&Integer::from_octets_reduced(&hs));
-        let belongs = ssk_g.ct_eq(&kpak.point.add(&hs_pvt));
-        if !declassify(belongs, "an SSK that fails its check is not used") {
+        if !kpak.belongs(ssk.expose(), &Integer::from_octets_reduced(&hs), &pvt_point) {
             return Err(KeyMaterialError::Ssk);
         }
         Ok(Self { kpak: kpak.clone(), identity: identity.clone(), ssk, pvt, hs })
@@ -226,35 +248,42 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the random source fails.
+    /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the computation was disturbed, whose result could
+    /// give SSK away.
     pub fn sign<R: TryCryptoRng + ?Sized>(&self, message: &[u8], rng: &mut R) -> Result<Signature, Error> {
+        let mut attempt = 0;
         loop {
-            let j = Secret::new(Integer::random(rng)?);
-            if let Some(signature) = self.sign_with(message, j.expose()) {
+            let j = ephemeral::draw(self.ssk.expose(), Purpose::Signature, [&self.hs, message], attempt, rng)?;
+            if let Some(signature) = j.map(|j| self.sign_with(message, j.expose())).transpose()?.flatten() {
                 return Ok(signature);
             }
+            attempt += 1;
         }
     }
 
     /// The signature for a given j; none if HE + r SSK = 0 mod q and another j has to be taken.
     ///
     /// The RFC's last step, s = q - s' where s' has more than N octets, never applies: q < 2^256.
-    pub(crate) fn sign_with(&self, message: &[u8], j: &Integer) -> Option<Signature> {
-        let point = Point::multiply_generator(j).to_octets()?;
-        let (r, _) = point[1..].split_first_chunk::<INTEGER_OCTETS>()?;
+    pub(crate) fn sign_with(&self, message: &[u8], j: &Integer) -> Result<Option<Signature>, Error> {
+        let Some(point) = Point::multiply_generator(j).to_octets() else { return Ok(None) };
+        let point = publish(point, "whoever verifies a signature computes J");
+        let Some((r, _)) = point[1..].split_first_chunk::<INTEGER_OCTETS>() else { return Ok(None) };
         let he = Integer::from_octets_reduced(&hash_message(&self.hs, r, message));
         let denominator = Zeroizing::new(Integer::from_octets_reduced(r).multiply(self.ssk.expose()).add(&he));
         let inverse = denominator.invert();
         if !declassify(inverse.is_some(), "a discarded j is not used") {
-            return None;
+            return Ok(None);
         }
         let s = Zeroizing::new(inverse.unwrap_or(Integer::ZERO)).multiply(j);
+        if Point::from_octets(&point).is_none() || !is_consistent(&s, &denominator, j) {
+            return Err(Error::Fault);
+        }
 
         let mut octets = [0; SIGNATURE_OCTETS];
         octets[..INTEGER_OCTETS].copy_from_slice(r);
         octets[INTEGER_OCTETS..2 * INTEGER_OCTETS].copy_from_slice(&s.to_octets());
         octets[2 * INTEGER_OCTETS..].copy_from_slice(&self.pvt);
-        Some(Signature(octets))
+        Ok(Some(Signature(octets)))
     }
 }
 
@@ -376,9 +405,46 @@ fn hash_message(hs: &[u8; INTEGER_OCTETS], r: &[u8; INTEGER_OCTETS], message: &[
     Sha256::new().chain_update(hs).chain_update(r).chain_update(message).finalize().into()
 }
 
+/// Whether s (HE + r SSK) = j mod q, and s is not 0.
+fn is_consistent(s: &Integer, denominator: &Integer, j: &Integer) -> bool {
+    let is_consistent = s.multiply(denominator).ct_eq(j) & !s.is_zero();
+    declassify(is_consistent, "a signature that fails its check is not used")
+}
+
 /// A secret in 1..q-1 from 32 octets.
 pub(crate) fn secret_integer(octets: &[u8]) -> Option<Integer> {
     let integer = Integer::from_octets(octets.try_into().ok()?);
     let in_range = integer.is_some() & !integer.unwrap_or(Integer::ZERO).is_zero();
     declassify(in_range, "a secret out of range is not used").then(|| integer.unwrap_or(Integer::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn integer(octet: u8) -> Integer {
+        Integer::from_octets_reduced(&[octet; INTEGER_OCTETS])
+    }
+
+    #[test]
+    fn a_pair_that_its_user_would_refuse_is_not_issued() {
+        let alice = Uid::from_octets(b"alice").unwrap();
+        let ksak = Ksak::from_octets(&[1; 32]).unwrap();
+        assert!(matches!(ksak.issue_with(&alice, &integer(3)), Ok(Some(_))));
+        let disturbed = Ksak { kpak: Ksak::from_octets(&[2; 32]).unwrap().kpak(), ..ksak };
+        assert!(matches!(disturbed.issue_with(&alice, &integer(3)), Err(Error::Fault)));
+    }
+
+    #[test]
+    fn a_signature_of_a_disturbed_computation_is_noticed() {
+        let (j, denominator) = (integer(3), integer(5));
+        let s = denominator.invert().unwrap().multiply(&j);
+        assert!(is_consistent(&s, &denominator, &j));
+        let zero = Integer::ZERO;
+        for (s, denominator, j) in
+            [(j, denominator, j), (s, j, j), (s, denominator, denominator), (zero, denominator, zero)]
+        {
+            assert!(!is_consistent(&s, &denominator, &j));
+        }
+    }
 }

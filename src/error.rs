@@ -21,6 +21,8 @@ pub enum Error {
     Usage(UsageError),
     /// The random source failed.
     Random,
+    /// A computation on secrets was disturbed, and its result, which could give them away, is withheld.
+    Fault,
 }
 
 impl fmt::Display for Error {
@@ -32,6 +34,7 @@ impl fmt::Display for Error {
             Self::Rejected => Rejected.fmt(f),
             Self::Usage(error) => error.fmt(f),
             Self::Random => f.write_str("the random source failed"),
+            Self::Fault => f.write_str("a computation was disturbed, and its result is withheld"),
         }
     }
 }

@@ -70,14 +70,14 @@ pub fn sakke_encapsulate(public_key: &PublicKey, identity: &Uid, ssv: &Ssv) -> R
 ///
 /// None if v is not in 1..q-1, or another has to be taken.
 pub fn eccsi_issue(ksak: &Ksak, identity: &Uid, v: &[u8]) -> Option<(SigningPair, [u8; 32])> {
-    ksak.issue_with(identity, &secret_integer(v)?)
+    ksak.issue_with(identity, &secret_integer(v)?).ok().flatten()
 }
 
 /// Signs with a given j of 32 octets.
 ///
 /// None if j is not in 1..q-1, or another has to be taken.
 pub fn eccsi_sign(key: &SigningKey, message: &[u8], j: &[u8]) -> Option<Signature> {
-    key.sign_with(message, &secret_integer(j)?)
+    key.sign_with(message, &secret_integer(j)?).ok().flatten()
 }
 
 /// The UID of TS 33.180, F.2.1, for names in any spelling.

@@ -64,10 +64,20 @@ pub(crate) fn declassify(outcome: Choice, reason: &'static str) -> bool {
     outcome.into()
 }
 
+/// Octets that were computed from secrets and are public from here on, for the reason given.
+pub(crate) fn publish<const N: usize>(octets: [u8; N], reason: &'static str) -> [u8; N] {
+    #[cfg(mikey_sakke_ct)]
+    let octets = watched::published(octets, reason);
+    #[cfg(not(mikey_sakke_ct))]
+    let _ = reason;
+    octets
+}
+
 /// What is made public, for the check of constant time.
 #[cfg(mikey_sakke_ct)]
 pub(crate) mod watched {
     use std::collections::BTreeMap;
+    use std::hint::black_box;
     use std::sync::{Mutex, PoisonError};
 
     use subtle::Choice;
@@ -78,10 +88,15 @@ pub(crate) mod watched {
 
     /// Tells valgrind that an outcome is public, and counts the reason.
     pub(super) fn declassified(outcome: Choice, reason: &'static str) -> Choice {
-        let outcome = [outcome.unwrap_u8()];
-        make_public(&outcome);
+        published([outcome.unwrap_u8()], reason)[0].into()
+    }
+
+    /// Tells valgrind that octets are public, and counts the reason.
+    pub(super) fn published<const N: usize>(octets: [u8; N], reason: &'static str) -> [u8; N] {
+        make_public(&octets);
         *REASONS.lock().unwrap_or_else(PoisonError::into_inner).entry(reason).or_default() += 1;
-        core::hint::black_box(outcome)[0].into()
+        // Read again, as what valgrind says of a register is not what it says of the memory.
+        black_box(octets)
     }
 
     /// The reasons, and how often each was given.

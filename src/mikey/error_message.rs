@@ -107,7 +107,7 @@ pub const fn answer(failure: &Error) -> Option<ErrorNo> {
     match failure {
         Error::Decode(_) => Some(ErrorNo::UNSUPPORTED_MESSAGE),
         Error::Refused(refusal) => answer_to_refusal(refusal),
-        Error::Rejected | Error::KeyMaterial(_) | Error::Usage(_) | Error::Random => None,
+        Error::Rejected | Error::KeyMaterial(_) | Error::Usage(_) | Error::Random | Error::Fault => None,
     }
 }
 

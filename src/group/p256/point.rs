@@ -101,7 +101,8 @@ impl Point {
     /// The coordinates, in constant time but for the answer whether there are any: none for the identity.
     pub(super) fn to_affine(self) -> Option<AffinePoint> {
         let inverse = self.z.invert();
-        if !declassify(inverse.is_some(), "whether a multiple of a point is the identity is seen in what is published") {
+        if !declassify(inverse.is_some(), "whether a multiple of a point is the identity is seen in what is published")
+        {
             return None;
         }
         let inverse = inverse.unwrap_or(Coordinate::ZERO);
