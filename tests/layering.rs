@@ -10,22 +10,26 @@ use std::fs;
 use std::path::Path;
 
 /// Modules that all others may use, and that use each other alone.
-const BASE: &[&str] = &["error", "secret", "time"];
+const BASE: &[&str] = &["error", "time"];
 
 /// Each module with the modules that it may use besides [`BASE`], from the bottom up: a line names lines above it.
 const LAYERS: &[(&str, &[&str])] = &[
     ("backend", &[]),
-    ("field", &["backend"]),
-    ("group", &["backend", "field"]),
-    ("ts33220", &[]),
-    ("identity", &["ts33220"]),
-    ("eccsi", &["backend", "field", "group", "identity"]),
-    ("sakke", &["backend", "field", "group", "identity"]),
-    ("kms", &["backend", "field", "group", "identity", "eccsi", "sakke"]),
-    ("documents", &["identity", "eccsi", "sakke", "kms"]),
-    ("mikey", &[]),
-    ("imessage", &["backend", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey"]),
-    ("km", &["backend", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey", "imessage"]),
+    ("secret", &["backend"]),
+    ("field", &["backend", "secret"]),
+    ("group", &["backend", "secret", "field"]),
+    ("ts33220", &["secret"]),
+    ("identity", &["secret", "ts33220"]),
+    ("eccsi", &["backend", "secret", "field", "group", "identity"]),
+    ("sakke", &["backend", "secret", "field", "group", "identity"]),
+    ("kms", &["backend", "secret", "field", "group", "identity", "eccsi", "sakke"]),
+    ("documents", &["secret", "identity", "eccsi", "sakke", "kms"]),
+    ("mikey", &["secret"]),
+    ("imessage", &["backend", "secret", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey"]),
+    (
+        "km",
+        &["backend", "secret", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey", "imessage"],
+    ),
 ];
 
 /// Modules that may use every other and that no other may use.
