@@ -37,6 +37,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, KeyMaterialError, Rejected};
 use crate::group::p256::{self, GENERATOR_OCTETS, INTEGER_OCTETS, Integer, POINT_OCTETS, Point, PreparedPoint};
 use crate::identity::Uid;
+use crate::random;
 use crate::secret::{Secret, declassify, publish};
 
 use ephemeral::Purpose;
@@ -52,14 +53,13 @@ pub struct Ksak {
 }
 
 impl Ksak {
-    /// A new random KSAK.
+    /// A new random KSAK: 256 bits, drawn until they are in range.
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the random source fails.
+    /// [`Error::Random`] if the random source fails or repeats itself.
     pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
-        let secret = Secret::new(Integer::random(rng)?);
-        Ok(Self::from_integer(secret).ok_or(KeyMaterialError::Ksak)?)
+        random::draw(rng, |octets: &[u8; INTEGER_OCTETS]| Self::from_octets(octets).ok())
     }
 
     /// A KSAK from 32 octets, big-endian.
@@ -95,15 +95,11 @@ impl Ksak {
     /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the pair fails the check that its user would make.
     pub fn issue<R: TryCryptoRng + ?Sized>(&self, identity: &Uid, rng: &mut R) -> Result<SigningPair, Error> {
         let context = [identity.as_octets(), &self.kpak.octets];
-        let mut attempt = 0;
-        loop {
+        random::retry(|attempt| {
             let v = ephemeral::draw(self.secret.expose(), Purpose::Pair, context, attempt, rng)?;
             let issued = v.map(|v| self.issue_with(identity, v.expose())).transpose()?.flatten();
-            if let Some((pair, _)) = issued {
-                return Ok(pair);
-            }
-            attempt += 1;
-        }
+            Ok(issued.map(|(pair, _)| pair))
+        })
     }
 
     /// The pair for a given v, and HS; none if SSK or HS is 0 mod q and another v has to be taken.
@@ -251,14 +247,10 @@ impl SigningKey {
     /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the computation was disturbed, whose result could
     /// give SSK away.
     pub fn sign<R: TryCryptoRng + ?Sized>(&self, message: &[u8], rng: &mut R) -> Result<Signature, Error> {
-        let mut attempt = 0;
-        loop {
+        random::retry(|attempt| {
             let j = ephemeral::draw(self.ssk.expose(), Purpose::Signature, [&self.hs, message], attempt, rng)?;
-            if let Some(signature) = j.map(|j| self.sign_with(message, j.expose())).transpose()?.flatten() {
-                return Ok(signature);
-            }
-            attempt += 1;
-        }
+            Ok(j.map(|j| self.sign_with(message, j.expose())).transpose()?.flatten())
+        })
     }
 
     /// The signature for a given j; none if HE + r SSK = 0 mod q and another j has to be taken.
@@ -433,6 +425,34 @@ mod tests {
         assert!(matches!(ksak.issue_with(&alice, &integer(3)), Ok(Some(_))));
         let disturbed = Ksak { kpak: Ksak::from_octets(&[2; 32]).unwrap().kpak(), ..ksak };
         assert!(matches!(disturbed.issue_with(&alice, &integer(3)), Err(Error::Fault)));
+    }
+
+    /// A KSAK with HS v + KSAK = 0, which nobody finds for its own KPAK.
+    #[test]
+    fn another_v_is_taken_where_ssk_would_be_0() {
+        let (alice, v) = (Uid::from_octets(b"alice").unwrap(), integer(3));
+        let ksak = Ksak::from_octets(&[1; 32]).unwrap();
+        let (_, hs) = ksak.issue_with(&alice, &v).unwrap().unwrap();
+        let secret = Integer::ZERO.subtract(&Integer::from_octets_reduced(&hs).multiply(&v));
+        let ksak = Ksak { secret: Secret::new(secret), ..ksak };
+        assert!(matches!(ksak.issue_with(&alice, &v), Ok(None)));
+    }
+
+    /// An SSK with HE + r SSK = 0, which nobody finds for its own PVT.
+    #[test]
+    fn another_j_is_taken_where_the_denominator_would_be_0() {
+        let (alice, j) = (Uid::from_octets(b"alice").unwrap(), integer(5));
+        let ksak = Ksak::from_octets(&[1; 32]).unwrap();
+        let (pair, _) = ksak.issue_with(&alice, &integer(3)).unwrap().unwrap();
+        let key = SigningKey::import(&ksak.kpak(), &alice, pair.ssk.expose(), &pair.pvt).unwrap();
+        let signature = key.sign_with(b"message", &j).unwrap().unwrap();
+        let r = signature.as_octets().first_chunk().unwrap();
+        let he = Integer::from_octets_reduced(&hash_message(&key.hs, r, b"message"));
+        let ssk = Integer::ZERO.subtract(&he.multiply(&Integer::from_octets_reduced(r).invert().unwrap()));
+        let key = SigningKey { ssk: Secret::new(ssk), ..key };
+        assert!(matches!(key.sign_with(b"message", &j), Ok(None)));
+        assert!(matches!(key.sign_with(b"message", &integer(6)), Ok(Some(_))));
+        assert!(matches!(key.sign_with(b"other", &j), Ok(Some(_))));
     }
 
     #[test]

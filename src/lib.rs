@@ -19,6 +19,7 @@ pub mod imessage;
 pub mod km;
 pub mod kms;
 pub mod mikey;
+mod random;
 pub mod sakke;
 pub mod secret;
 pub mod time;

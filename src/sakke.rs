@@ -38,6 +38,7 @@ use crate::group::curve::{OrderQ, POINT_OCTETS};
 use crate::group::edwards::EdwardsPoint;
 use crate::group::fixed;
 use crate::identity::Uid;
+use crate::random;
 use crate::secret::{Secret, declassify};
 
 pub use crate::group::fixed::TableSize;
@@ -66,17 +67,17 @@ pub type Encapsulated = [u8; ENCAPSULATED_OCTETS];
 pub struct MasterSecret(Secret<Scalar>);
 
 impl MasterSecret {
-    /// A new random master secret.
+    /// A new random master secret: 1022 bits, drawn until they are in range.
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the random source fails.
+    /// [`Error::Random`] if the random source fails or repeats itself.
     pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
-        loop {
-            if let Ok(z) = Self::from_scalar(Scalar::random(rng)?) {
-                return Ok(z);
-            }
-        }
+        random::draw(rng, |octets: &[u8; 128]| {
+            let mut octets = Zeroizing::new(*octets);
+            octets[0] &= 0x3f;
+            Self::from_octets(octets.as_slice()).ok()
+        })
     }
 
     /// A master secret from 128 octets, big-endian.

@@ -16,16 +16,20 @@ const BASE: &[&str] = &["error", "time"];
 const LAYERS: &[(&str, &[&str])] = &[
     ("backend", &[]),
     ("secret", &["backend"]),
+    ("random", &["secret"]),
     ("field", &["backend", "secret"]),
     ("group", &["backend", "secret", "field"]),
     ("ts33220", &["secret"]),
     ("identity", &["secret", "ts33220"]),
-    ("eccsi", &["backend", "secret", "field", "group", "identity"]),
-    ("sakke", &["backend", "secret", "field", "group", "identity"]),
+    ("eccsi", &["backend", "secret", "random", "field", "group", "identity"]),
+    ("sakke", &["backend", "secret", "random", "field", "group", "identity"]),
     ("kms", &["backend", "secret", "field", "group", "identity", "eccsi", "sakke"]),
     ("documents", &["secret", "identity", "eccsi", "sakke", "kms"]),
     ("mikey", &["secret"]),
-    ("imessage", &["backend", "secret", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey"]),
+    (
+        "imessage",
+        &["backend", "secret", "random", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey"],
+    ),
     (
         "km",
         &["backend", "secret", "field", "group", "ts33220", "identity", "eccsi", "sakke", "kms", "mikey", "imessage"],

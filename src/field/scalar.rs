@@ -1,11 +1,6 @@
 //! Integers modulo q, the order of SAKKE's group in parameter set 1.
 
-use rand_core::TryCryptoRng;
-use zeroize::Zeroizing;
-
 use crate::backend::portable::{Modulus, ModulusOf, OCTETS, Residue};
-use crate::error::Error;
-use crate::secret::declassify;
 
 /// The prime q of parameter set 1 (RFC 6509, appendix A), of 1022 bits; q = (p + 1) / 4.
 #[derive(Clone, Copy)]
@@ -36,19 +31,5 @@ impl Scalar {
             sum = sum.multiply(&Self::TWO_TO_THE_1024).add(&Self::from_octets_reduced(&octets));
         }
         sum
-    }
-
-    /// A uniformly random scalar, by drawing 1022 bits until they are below q: what is seen of a draw is only
-    /// that it was discarded.
-    pub(crate) fn random<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
-        loop {
-            let mut octets = Zeroizing::new([0; OCTETS]);
-            rng.try_fill_bytes(octets.as_mut_slice()).map_err(|_| Error::Random)?;
-            octets[0] &= 0x3f;
-            let candidate = Self::from_octets(&octets);
-            if declassify(candidate.is_some(), "a discarded draw is not used") {
-                return Ok(candidate.unwrap_or(Self::ZERO));
-            }
-        }
     }
 }

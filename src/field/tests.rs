@@ -130,28 +130,6 @@ fn the_moduli_are_those_of_the_standard() {
 }
 
 #[test]
-fn random_scalars_are_below_q_and_draws_above_are_discarded() {
-    /// Gives all ones first, which is above q, then zeros.
-    struct OnesThenZeros(bool);
-    impl rand_core::TryRng for OnesThenZeros {
-        type Error = core::convert::Infallible;
-        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-            unreachable!()
-        }
-        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-            unreachable!()
-        }
-        fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Self::Error> {
-            octets.fill(if self.0 { 0xff } else { 0 });
-            self.0 = false;
-            Ok(())
-        }
-    }
-    impl rand_core::TryCryptoRng for OnesThenZeros {}
-    assert!(bool::from(Scalar::random(&mut OnesThenZeros(true)).unwrap().is_zero()));
-}
-
-#[test]
 fn residues_are_wiped() {
     let mut secret = residue::<P>(&BigUint::from(7u32));
     secret.zeroize();

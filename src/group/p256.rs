@@ -9,12 +9,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use rand_core::TryCryptoRng;
-use zeroize::Zeroizing;
-
-use crate::error::Error;
 pub(crate) use crate::field::p256::Integer;
-use crate::secret::declassify;
 
 pub(crate) use point::Point;
 pub(crate) use table::PreparedPoint;
@@ -39,18 +34,3 @@ pub(crate) const GENERATOR_OCTETS: [u8; POINT_OCTETS] = [
     0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, //
     0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5, //
 ];
-
-impl Integer {
-    /// A uniformly random integer in 1..q-1, by drawing 256 bits until they are in range.
-    pub(crate) fn random<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
-        loop {
-            let mut octets = Zeroizing::new([0; INTEGER_OCTETS]);
-            rng.try_fill_bytes(octets.as_mut_slice()).map_err(|_| Error::Random)?;
-            let integer = Self::from_octets(&octets);
-            let in_range = integer.is_some() & !integer.unwrap_or(Self::ZERO).is_zero();
-            if declassify(in_range, "a discarded draw is not used") {
-                return Ok(integer.unwrap_or(Self::ZERO));
-            }
-        }
-    }
-}

@@ -10,6 +10,7 @@ use super::{KeyProperties, Profile, Purpose};
 use crate::error::{Error, UsageError};
 use crate::identity::Uri;
 use crate::mikey::prf::{self, KeyUse, Prf};
+use crate::random;
 use crate::sakke::Ssv;
 use crate::secret::Secret;
 use crate::ts33220;
@@ -84,12 +85,13 @@ impl KeyBundle {
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the random source fails.
+    /// [`Error::Random`] if the random source fails or repeats itself.
     pub fn generate<R: TryCryptoRng + ?Sized>(profile: Profile, rng: &mut R) -> Result<Self, Error> {
         let id = SkId::generate(profile.purpose(), rng)?;
         let mut bundle = Self { profile, key: Ssv::new([0; 16]), id, rand: [0; 16], properties: None };
         rng.try_fill_bytes(bundle.key.expose_mut()).map_err(|_| Error::Random)?;
         rng.try_fill_bytes(&mut bundle.rand).map_err(|_| Error::Random)?;
+        random::refuse_repetition(bundle.key.expose(), &bundle.rand)?;
         Ok(bundle)
     }
 

@@ -9,7 +9,7 @@ use mikey_sakke::mikey::prf::Prf;
 use mikey_sakke::sakke::Ssv;
 
 use crate::domain::*;
-use crate::random::{Broken, Constant};
+use crate::random::{Broken, SameIds};
 
 #[test]
 fn an_sk_id_is_a_purpose_and_28_random_bits() {
@@ -49,13 +49,13 @@ fn keys_are_found_by_initiator_and_sk_id() {
 fn an_initiator_takes_no_sk_id_twice() {
     let mut keyring = Keyring::default();
     let (alice, profile) = (uri("sip:alice@example.org"), Profile::ts33180_pck());
-    let first = keyring.generate(&alice, &profile, &mut Constant(7)).unwrap();
+    let first = keyring.generate(&alice, &profile, &mut SameIds(7)).unwrap();
     assert_eq!(first.id().to_octets(), [0x17, 7, 7, 7]);
-    assert_eq!(keyring.generate(&alice, &profile, &mut Constant(7)).unwrap_err(), Error::Random);
+    assert_eq!(keyring.generate(&alice, &profile, &mut SameIds(7)).unwrap_err(), Error::Random);
     let second = keyring.generate(&alice, &profile, &mut SysRng).unwrap();
     assert_eq!(keyring.get(&alice, second.id()).unwrap().key(), second.key());
     // Another initiator may have it.
-    assert!(keyring.generate(&uri("sip:bob@example.org"), &profile, &mut Constant(7)).is_ok());
+    assert!(keyring.generate(&uri("sip:bob@example.org"), &profile, &mut SameIds(7)).is_ok());
 }
 
 #[test]

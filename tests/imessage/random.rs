@@ -1,5 +1,8 @@
 //! Random sources that are of no good.
 
+use getrandom::SysRng;
+use rand_core::TryRng;
+
 /// A random source that fails.
 pub(crate) struct Broken;
 
@@ -14,7 +17,7 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-impl rand_core::TryRng for Broken {
+impl TryRng for Broken {
     type Error = Failure;
     fn try_next_u32(&mut self) -> Result<u32, Failure> {
         Err(Failure)
@@ -29,21 +32,24 @@ impl rand_core::TryRng for Broken {
 
 impl rand_core::TryCryptoRng for Broken {}
 
-/// A random source that gives the same octets again and again.
-pub(crate) struct Constant(pub(crate) u8);
+/// A random source that gives the same again and again where 4 octets are asked for, as for an SK-ID.
+pub(crate) struct SameIds(pub(crate) u8);
 
-impl rand_core::TryRng for Constant {
-    type Error = core::convert::Infallible;
+impl TryRng for SameIds {
+    type Error = getrandom::Error;
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
         Ok(u32::from_be_bytes([self.0; 4]))
     }
     fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        Ok(u64::from_be_bytes([self.0; 8]))
+        SysRng.try_next_u64()
     }
     fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Self::Error> {
-        octets.fill(self.0);
-        Ok(())
+        if octets.len() == 4 {
+            octets.fill(self.0);
+            return Ok(());
+        }
+        SysRng.try_fill_bytes(octets)
     }
 }
 
-impl rand_core::TryCryptoRng for Constant {}
+impl rand_core::TryCryptoRng for SameIds {}

@@ -208,13 +208,6 @@ fn an_x_coordinate_is_compared_modulo_p_and_not_modulo_q() {
     assert!(zero.has_x_vartime(&[0; 32]) && !zero.has_x_vartime(&super::P));
 }
 
-#[test]
-fn random_integers_are_drawn_until_they_are_in_range() {
-    let mut rng = getrandom::SysRng;
-    let (a, b) = (Integer::random(&mut rng).unwrap(), Integer::random(&mut rng).unwrap());
-    assert_ne!(a.to_octets(), b.to_octets());
-}
-
 proptest! {
     #[test]
     fn multiplications_agree_with_another_implementation(a: Octets, b: Octets, c: Octets, d: Octets, e: Octets) {
