@@ -5,7 +5,7 @@ mod oracle;
 
 use num_bigint::BigUint;
 use num_traits::{One, Zero};
-use oracle::pairing::{Fp2, pairing, pf_multiply, pf_power};
+use oracle::pairing::{Fp2, pairing, pairing_by_slopes, pf_multiply, pf_power};
 use oracle::{curve, eccsi, from_octets, identity, integer, octets, sakke};
 use serde_json::Value;
 
@@ -157,7 +157,7 @@ fn parameters_are_consistent() {
     assert_eq!(&set.q * 4u32, &set.curve.field.prime + BigUint::one());
     assert_eq!((set.curve.width, set.q.bits()), (sakke::L, 1022));
     assert!(set.curve.contains(&set.generator) && set.curve.has_order(&set.q, &set.generator));
-    assert_eq!(set.g, integer(G));
+    assert_eq!(*sakke::G, integer(G));
 
     let p256 = &*eccsi::P256;
     let g = p256.g.as_ref().unwrap();
@@ -212,15 +212,42 @@ fn pairing_is_bilinear() {
     let multiple = |k: &BigUint| set.curve.multiply(k, &Some(set.generator.clone())).unwrap();
     let (a, b) = (BigUint::from(0x0123_4567_89ab_cdef_u64), &set.q - BigUint::from(5u32));
     let pair = |left: &curve::Affine, right: &curve::Affine| pairing(&set.curve, &set.q, left, right);
-    let power = |exponent: &BigUint| pf_power(field, &set.g, exponent);
+    let power = |exponent: &BigUint| pf_power(field, &sakke::G, exponent);
 
     assert_eq!(pair(&multiple(&a), &multiple(&b)), power(&(&a * &b)));
     assert_eq!(pf_multiply(field, &power(&a).unwrap(), &power(&b).unwrap()), power(&(&a + &b)));
     assert_eq!(power(&set.q), Some(BigUint::zero()));
-    assert_eq!(power(&(&set.q - BigUint::one())), Some(field.negate(&set.g)));
+    assert_eq!(power(&(&set.q - BigUint::one())), Some(field.negate(&sakke::G)));
     let i = Fp2 { a: BigUint::zero(), b: BigUint::one() };
     assert_eq!(i.square(field), Fp2 { a: field.negate(&BigUint::one()), b: BigUint::zero() });
     assert_eq!(i.class(field), None);
+}
+
+#[test]
+fn pairing_is_that_of_the_slopes() {
+    let sakke::Set1 { curve, q, generator } = &*sakke::SET_1;
+    let field = &curve.field;
+    let multiple = |k: u32| curve.multiply(&k.into(), &Some(generator.clone())).unwrap();
+    // (0, 0) has order 2; an x has a point of order 4 times q or a half of that, and \[q\] of it one of order 4 or 2.
+    let order_2 = curve::Affine { x: BigUint::zero(), y: BigUint::zero() };
+    let lift = |x: u32| {
+        let x = BigUint::from(x);
+        let square = field.subtract(&(&x * &x * &x), &(&x * 3u32));
+        let y = square.modpow(q, &field.prime);
+        Some(curve::Affine { x, y }).filter(|point| curve.contains(point))
+    };
+    let other = (4..).find_map(lift).unwrap();
+    let low = curve.multiply(q, &Some(other.clone()));
+    let mut points = vec![generator.clone(), multiple(2), multiple(77), order_2, other];
+    points.extend(low);
+    let mut refused = 0;
+    for point in &points {
+        let pair = pairing(curve, q, point, &multiple(5));
+        assert_eq!(pair, pairing_by_slopes(curve, q, point, &multiple(5)));
+        refused += usize::from(pair.is_none());
+    }
+    assert_eq!(pairing(curve, q, generator, &points[4]), pairing_by_slopes(curve, q, generator, &points[4]));
+    assert!((1..=2).contains(&refused), "{refused}");
 }
 
 #[test]

@@ -140,10 +140,16 @@ impl Curve {
 }
 
 /// The point (X / Z^2, Y / Z^3); the identity where Z = 0.
-struct Jacobian {
-    x: BigUint,
-    y: BigUint,
-    z: BigUint,
+pub(crate) struct Jacobian {
+    pub(crate) x: BigUint,
+    pub(crate) y: BigUint,
+    pub(crate) z: BigUint,
+}
+
+impl From<&Affine> for Jacobian {
+    fn from(Affine { x, y }: &Affine) -> Self {
+        Self { x: x.clone(), y: y.clone(), z: BigUint::one() }
+    }
 }
 
 impl Jacobian {
@@ -152,7 +158,7 @@ impl Jacobian {
     }
 
     /// Z = 0 stays, and Y = 0, a point of order 2, gives Z = 0.
-    fn double(&self, field: &Field) -> Self {
+    pub(crate) fn double(&self, field: &Field) -> Self {
         let Self { x, y, z } = self;
         let z_squared = field.multiply(z, z);
         let y_squared = field.multiply(y, y);
@@ -166,10 +172,10 @@ impl Jacobian {
     }
 
     /// Opposite points give Z = 0.
-    fn add_affine(&self, field: &Field, other: &Affine) -> Self {
+    pub(crate) fn add_affine(&self, field: &Field, other: &Affine) -> Self {
         let Self { x, y, z } = self;
         if z.is_zero() {
-            return Self { x: other.x.clone(), y: other.y.clone(), z: BigUint::one() };
+            return other.into();
         }
         let z_squared = field.multiply(z, z);
         let run = field.subtract(&field.multiply(&other.x, &z_squared), x);

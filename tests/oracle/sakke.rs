@@ -23,8 +23,6 @@ pub(crate) struct Set1 {
     pub(crate) q: BigUint,
     /// P.
     pub(crate) generator: Affine,
-    /// <P, P>.
-    pub(crate) g: BigUint,
 }
 
 pub(crate) static SET_1: LazyLock<Set1> = LazyLock::new(|| {
@@ -50,8 +48,13 @@ pub(crate) static SET_1: LazyLock<Set1> = LazyLock::new(|| {
     };
     let q = (&p + BigUint::one()) / 4u32;
     let curve = Curve::new(p, BigUint::zero());
-    let g = pairing(&curve, &q, &generator, &generator).expect("P has order q");
-    Set1 { curve, q, generator, g }
+    Set1 { curve, q, generator }
+});
+
+/// g = <P, P>.
+pub(crate) static G: LazyLock<BigUint> = LazyLock::new(|| {
+    let Set1 { curve, q, generator } = &*SET_1;
+    pairing(curve, q, generator, generator).expect("P has order q")
 });
 
 /// What an encapsulation gives, its intermediate values included.
@@ -103,6 +106,11 @@ fn master_secret(encoded: &[u8]) -> Option<BigUint> {
     Some(from_octets(encoded)).filter(|z| *z > BigUint::one() && *z < SET_1.q)
 }
 
+/// Whether octets encode a z in 2..q-1.
+pub(crate) fn is_master_secret(encoded: &[u8]) -> bool {
+    master_secret(encoded).is_some()
+}
+
 /// Z = \[z\]P, for z in 2..q-1.
 pub(crate) fn master_key(z: &[u8]) -> Option<Vec<u8>> {
     let z = master_secret(z)?;
@@ -120,7 +128,7 @@ pub(crate) fn extract(z: &[u8], identity: &[u8]) -> Option<Vec<u8>> {
 fn accept(public_key: &[u8], identity: &[u8], rsk: &[u8]) -> Option<(Affine, Affine)> {
     let (z, k) = (decode(public_key)?, decode(rsk)?);
     let g = pairing(&SET_1.curve, &SET_1.q, &key_point(identity, &z)?, &k)?;
-    (g == SET_1.g).then_some((z, k))
+    (g == *G).then_some((z, k))
 }
 
 /// Whether a receiver may use the RSK that it received.
@@ -147,7 +155,7 @@ pub(crate) fn encapsulate(public_key: &[u8], identity: &[u8], ssv: &[u8]) -> Opt
         return None;
     }
     let (point, r) = commit(ssv, identity, &z)?;
-    let g_pow_r = pf_power(&SET_1.curve.field, &SET_1.g, &r)?;
+    let g_pow_r = pf_power(&SET_1.curve.field, &G, &r)?;
     let h = from_octets(ssv) ^ mask(&g_pow_r)?;
     Some(Encapsulation {
         encapsulated: [SET_1.curve.encode(&Some(point))?, octets(&h, SSV)].concat(),
@@ -156,17 +164,36 @@ pub(crate) fn encapsulate(public_key: &[u8], identity: &[u8], ssv: &[u8]) -> Opt
     })
 }
 
-/// The SSV in encapsulated data (section 6.2.2), by a receiver that first checks its own keys.
-pub(crate) fn decapsulate(public_key: &[u8], identity: &[u8], rsk: &[u8], encapsulated: &[u8]) -> Option<Vec<u8>> {
-    let (z, k) = accept(public_key, identity, rsk)?;
-    let (point, h) = encapsulated.split_at_checked(POINT)?;
-    if h.len() != SSV {
-        return None;
+/// A receiver that checked its own keys.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    identity: Vec<u8>,
+    z: Affine,
+    k: Affine,
+}
+
+impl Receiver {
+    pub(crate) fn import(public_key: &[u8], identity: &[u8], rsk: &[u8]) -> Option<Self> {
+        let (z, k) = accept(public_key, identity, rsk)?;
+        Some(Self { identity: identity.to_vec(), z, k })
     }
-    // TEST = R leaves no R that is not of order q, which the pairing need not notice.
-    let point = SET_1.curve.decode(point)?;
-    let w = pairing(&SET_1.curve, &SET_1.q, &point, &k)?;
-    let ssv = octets(&(from_octets(h) ^ mask(&w)?), SSV);
-    let (test, _) = commit(&ssv, identity, &z)?;
-    (test == point).then_some(ssv)
+
+    /// The SSV in encapsulated data (section 6.2.2).
+    pub(crate) fn decapsulate(&self, encapsulated: &[u8]) -> Option<Vec<u8>> {
+        let (point, h) = encapsulated.split_at_checked(POINT)?;
+        if h.len() != SSV {
+            return None;
+        }
+        // TEST = R leaves no R that is not of order q, which the pairing need not notice.
+        let point = SET_1.curve.decode(point)?;
+        let w = pairing(&SET_1.curve, &SET_1.q, &point, &self.k)?;
+        let ssv = octets(&(from_octets(h) ^ mask(&w)?), SSV);
+        let (test, _) = commit(&ssv, &self.identity, &self.z)?;
+        (test == point).then_some(ssv)
+    }
+}
+
+/// The SSV in encapsulated data, by a receiver that first checks its own keys.
+pub(crate) fn decapsulate(public_key: &[u8], identity: &[u8], rsk: &[u8], encapsulated: &[u8]) -> Option<Vec<u8>> {
+    Receiver::import(public_key, identity, rsk)?.decapsulate(encapsulated)
 }
