@@ -72,7 +72,7 @@ impl UidFormat {
     pub fn span(self, key_period: KeyPeriod) -> Result<(Timestamp, Timestamp), UsageError> {
         match (self, key_period) {
             (Self::Monthly, KeyPeriod::Month { year, month }) => {
-                let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+                let next = if month == 12 { (year.saturating_add(1), 1) } else { (year, month.saturating_add(1)) };
                 Ok((start_of_month(year, month)?, start_of_month(next.0, next.1)?))
             }
             (Self::Hashed { period, offset }, KeyPeriod::Number(number)) => {
@@ -197,6 +197,10 @@ mod tests {
         assert_eq!(UidFormat::Monthly.period_at(march), Ok(KeyPeriod::Month { year: 2024, month: 3 }));
         let december = KeyPeriod::Month { year: 2026, month: 12 };
         assert_eq!(UidFormat::Monthly.span(december).unwrap().1.to_unix(), 1_798_761_600); // 2027-01-01
+        let end_of_time = KeyPeriod::Month { year: u16::MAX, month: 12 };
+        assert_eq!(UidFormat::Monthly.span(end_of_time), Err(UsageError::Time));
+        let no_month = KeyPeriod::Month { year: 2026, month: u8::MAX };
+        assert_eq!(UidFormat::Monthly.span(no_month), Err(UsageError::UidFormat));
     }
 
     #[test]
