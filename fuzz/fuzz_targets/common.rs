@@ -1,7 +1,10 @@
 //! What holds for all octets.
 
+use mikey_sakke::imessage::KeyProperties;
+use mikey_sakke::mikey::envelope::EnvelopeKeys;
 use mikey_sakke::mikey::i_message::IMessage;
-use mikey_sakke::mikey::payload::Payload;
+use mikey_sakke::mikey::payload::{Extension, KeyParameters, Payload};
+use mikey_sakke::mikey::prf::Prf;
 use mikey_sakke::mikey::{Message, Tolerance, Tolerances, inspect};
 
 /// Octets that decode to a message encode to the same octets, whatever is tolerated; what a stricter reading accepts, a
@@ -41,10 +44,27 @@ fn check_payload(payload: &Payload) {
             if let Ok(content) = extension.content() {
                 // Separators and an octet that is ignored may be lost; what is said is not.
                 let written = content.to_payload().expect("it was read");
-                assert_eq!(written.content(), Ok(content));
+                assert_eq!(written.content().as_ref(), Ok(&content));
+                if let Extension::KeyParameters(KeyParameters::Plain(octets)) = content {
+                    check_properties(&octets);
+                }
+            }
+        }
+        Payload::Kemac(kemac) => {
+            let keys = EnvelopeKeys::derive(Prf::Mikey1, &[7; 16], [1, 2, 3, 4], &[8; 16], kemac.mac_alg);
+            if let Ok(keys) = keys {
+                let _ = keys.decrypt(kemac.encr_alg, 9, &kemac.encr_data);
             }
         }
         Payload::Sp(sp) => drop(sp.srtp_params()),
         _ => {}
+    }
+}
+
+/// The properties of a key are written so that they read the same.
+pub fn check_properties(octets: &[u8]) {
+    if let Ok(properties) = KeyProperties::decode(octets) {
+        let written = properties.encode().expect("it was read");
+        assert_eq!(KeyProperties::decode(&written), Ok(properties));
     }
 }

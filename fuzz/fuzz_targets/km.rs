@@ -2,10 +2,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use mikey_sakke::identity::Uri;
 use mikey_sakke::km::domain::Domain;
+use mikey_sakke::km::exchange::{Announcement, Expected};
 use mikey_sakke::km::record::Record;
 use mikey_sakke::km::retrieval::{KeyRecordQuery, ProblemDetails, ValKeyInfo};
 use mikey_sakke::km::{DEFAULT_WINDOW, Echo, Request, Response};
+use mikey_sakke::time::Timestamp;
 
 fuzz_target!(|octets: &[u8]| {
     let Some((kind, body)) = octets.split_first() else { return };
@@ -49,10 +52,21 @@ fuzz_target!(|octets: &[u8]| {
                 assert_eq!(ProblemDetails::from_json(problem.to_json().as_bytes()), Ok(problem));
             }
         }
-        _ => {
+        6 => {
             if let Ok(domain) = Domain::from_json(body) {
                 let json = domain.to_json();
                 assert_eq!(Domain::from_json(json.as_bytes()).map(|domain| domain.to_json()), Ok(json));
+            }
+        }
+        _ => {
+            if let Ok(announcement) = Announcement::from_json(body) {
+                // A domain can vouch for itself, but not without its KMS.
+                let domain = announcement.unverified_domain();
+                let now = Timestamp::from_unix(1_795_000_000).expect("before 9999");
+                let audience = Uri::parse("sip:skms.example.net").expect("a fixed URI");
+                let (kms_uri, skms_uri) = (domain.kms_uri(), domain.skms_uri());
+                let expected = Expected { audience: &audience, nonce: &[7; 16], kms_uri, skms_uri, now };
+                assert!(announcement.verify(&expected, domain.trusted_certificates()).is_err());
             }
         }
     }

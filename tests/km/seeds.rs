@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::common::{REQUEST, RESPONSE, replaced};
 use crate::domain::JSON;
 
@@ -16,7 +18,11 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
     let problem = r#"{"status":404,"title":"Not Found","detail":"d","cause":"c"}"#;
     let domain = &**JSON;
     let client = replaced(REQUEST, "UserID", "ClientID");
-    let kinds: [(&str, u8, &str); 8] = [
+    let domain_of_peer = json!({
+        "Audience": "sip:skms.example.net", "Nonce": "07".repeat(16), "DateTime": 1_795_000_000, "Domain": domain,
+    });
+    let announcement = json!({ "Statement": domain_of_peer.to_string(), "Signature": "01".repeat(129) }).to_string();
+    let kinds: [(&str, u8, &str); 9] = [
         ("request", 0, REQUEST),
         ("request-client", 0, &client),
         ("response", 1, RESPONSE),
@@ -25,6 +31,7 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("query", 3, query),
         ("key-info", 4, info),
         ("problem", 5, problem),
+        ("announcement", 7, &announcement),
     ];
     let seed = |(name, kind, body): (&'static str, u8, &str)| (name, [&[kind], body.as_bytes()].concat());
     kinds.into_iter().chain([("domain", 6, domain)]).map(seed).collect()
@@ -33,7 +40,7 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn seeds_have_every_kind() {
     let seeds = all();
-    for kind in 0..=6 {
+    for kind in 0..=7 {
         assert!(seeds.iter().any(|(_, octets)| octets[0] == kind), "{kind}");
     }
 }
