@@ -24,6 +24,7 @@ mod oracle;
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
+use std::sync::LazyLock;
 
 use mikey_sakke::Error;
 use mikey_sakke::eccsi::{Ksak, SigningKey};
@@ -82,7 +83,7 @@ const OPERATIONS: [(&str, Prepare); 8] = [
     }),
 ];
 
-const SSV: Ssv = Ssv::new([7; 16]);
+static SSV: LazyLock<Ssv> = LazyLock::new(|| Ssv::new([7; 16]));
 
 fn signing_key(ksak: &Ksak, identity: &Uid) -> Result<SigningKey, Error> {
     let pair = ksak.issue(identity, &mut Fixed)?;

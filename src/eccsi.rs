@@ -38,7 +38,7 @@ use crate::error::{Error, KeyMaterialError, Rejected};
 use crate::group::p256::{self, GENERATOR_OCTETS, INTEGER_OCTETS, Integer, POINT_OCTETS, Point, PreparedPoint};
 use crate::identity::Uid;
 use crate::random;
-use crate::secret::{Secret, declassify, publish};
+use crate::secret::{Reach, Secret, declassify, on_clean_stack, publish};
 
 use ephemeral::Purpose;
 
@@ -59,7 +59,9 @@ impl Ksak {
     ///
     /// [`Error::Random`] if the random source fails or repeats itself.
     pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
-        random::draw(rng, |octets: &[u8; INTEGER_OCTETS]| Self::from_octets(octets).ok())
+        on_clean_stack(Reach::Octets, || {
+            random::draw(rng, |octets: &[u8; INTEGER_OCTETS]| Self::from_octets(octets).ok())
+        })
     }
 
     /// A KSAK from 32 octets, big-endian.
@@ -68,8 +70,10 @@ impl Ksak {
     ///
     /// [`KeyMaterialError::Ksak`] if the length differs or the value is not in 1..q-1.
     pub fn from_octets(octets: &[u8]) -> Result<Self, KeyMaterialError> {
-        let secret = Secret::new(secret_integer(octets).ok_or(KeyMaterialError::Ksak)?);
-        Self::from_integer(secret).ok_or(KeyMaterialError::Ksak)
+        on_clean_stack(Reach::P256, || {
+            let secret = Secret::new(secret_integer(octets).ok_or(KeyMaterialError::Ksak)?);
+            Self::from_integer(secret).ok_or(KeyMaterialError::Ksak)
+        })
     }
 
     fn from_integer(secret: Secret<Integer>) -> Option<Self> {
@@ -80,7 +84,7 @@ impl Ksak {
 
     /// The 32 octets, big-endian.
     pub fn to_octets(&self) -> Secret<[u8; INTEGER_OCTETS]> {
-        Secret::new(self.secret.expose().to_octets())
+        on_clean_stack(Reach::Octets, || Secret::new(self.secret.expose().to_octets()))
     }
 
     /// The KMS Public Authentication Key, \[KSAK\]G.
@@ -94,11 +98,13 @@ impl Ksak {
     ///
     /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the pair fails the check that its user would make.
     pub fn issue<R: TryCryptoRng + ?Sized>(&self, identity: &Uid, rng: &mut R) -> Result<SigningPair, Error> {
-        let context = [identity.as_octets(), &self.kpak.octets];
-        random::retry(|attempt| {
-            let v = ephemeral::draw(self.secret.expose(), Purpose::Pair, context, attempt, rng)?;
-            let issued = v.map(|v| self.issue_with(identity, v.expose())).transpose()?.flatten();
-            Ok(issued.map(|(pair, _)| pair))
+        on_clean_stack(Reach::P256, || {
+            let context = [identity.as_octets(), &self.kpak.octets];
+            random::retry(|attempt| {
+                let v = ephemeral::draw(self.secret.expose(), Purpose::Pair, context, attempt, rng)?;
+                let issued = v.map(|v| self.issue_with(identity, v.expose())).transpose()?.flatten();
+                Ok(issued.map(|(pair, _)| pair))
+            })
         })
     }
 
@@ -222,11 +228,12 @@ impl SigningKey {
     pub fn import(kpak: &Kpak, identity: &Uid, ssk: &[u8], pvt: &[u8]) -> Result<Self, KeyMaterialError> {
         let pvt_point = Point::from_octets(pvt).ok_or(KeyMaterialError::Pvt)?;
         let pvt = pvt.try_into().map_err(|_| KeyMaterialError::Pvt)?;
-        let ssk = Secret::new(secret_integer(ssk).ok_or(KeyMaterialError::Ssk)?);
         let hs = kpak.hash_identity(identity, &pvt);
-        if !kpak.belongs(ssk.expose(), &Integer::from_octets_reduced(&hs), &pvt_point) {
-            return Err(KeyMaterialError::Ssk);
-        }
+        let ssk = on_clean_stack(Reach::P256, || {
+            let ssk = Secret::new(secret_integer(ssk)?);
+            kpak.belongs(ssk.expose(), &Integer::from_octets_reduced(&hs), &pvt_point).then_some(ssk)
+        });
+        let ssk = ssk.ok_or(KeyMaterialError::Ssk)?;
         Ok(Self { kpak: kpak.clone(), identity: identity.clone(), ssk, pvt, hs })
     }
 
@@ -247,9 +254,11 @@ impl SigningKey {
     /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the computation was disturbed, whose result could
     /// give SSK away.
     pub fn sign<R: TryCryptoRng + ?Sized>(&self, message: &[u8], rng: &mut R) -> Result<Signature, Error> {
-        random::retry(|attempt| {
-            let j = ephemeral::draw(self.ssk.expose(), Purpose::Signature, [&self.hs, message], attempt, rng)?;
-            Ok(j.map(|j| self.sign_with(message, j.expose())).transpose()?.flatten())
+        on_clean_stack(Reach::P256, || {
+            random::retry(|attempt| {
+                let j = ephemeral::draw(self.ssk.expose(), Purpose::Signature, [&self.hs, message], attempt, rng)?;
+                Ok(j.map(|j| self.sign_with(message, j.expose())).transpose()?.flatten())
+            })
         })
     }
 

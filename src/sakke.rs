@@ -39,7 +39,7 @@ use crate::group::edwards::EdwardsPoint;
 use crate::group::fixed;
 use crate::identity::Uid;
 use crate::random;
-use crate::secret::{Secret, declassify};
+use crate::secret::{Reach, Secret, declassify, on_clean_stack};
 
 pub use crate::group::fixed::TableSize;
 pub use encapsulate::{EncapsulationKey, encapsulate_batch};
@@ -73,10 +73,12 @@ impl MasterSecret {
     ///
     /// [`Error::Random`] if the random source fails or repeats itself.
     pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, Error> {
-        random::draw(rng, |octets: &[u8; 128]| {
-            let mut octets = Zeroizing::new(*octets);
-            octets[0] &= 0x3f;
-            Self::from_octets(octets.as_slice()).ok()
+        on_clean_stack(Reach::Octets, || {
+            random::draw(rng, |octets: &[u8; 128]| {
+                let mut octets = Zeroizing::new(*octets);
+                octets[0] &= 0x3f;
+                Self::from_octets(octets.as_slice()).ok()
+            })
         })
     }
 
@@ -87,11 +89,13 @@ impl MasterSecret {
     /// [`KeyMaterialError::MasterSecret`] if the length differs or the value is not in 2..q-1.
     pub fn from_octets(octets: &[u8]) -> Result<Self, KeyMaterialError> {
         let octets = octets.try_into().map_err(|_| KeyMaterialError::MasterSecret)?;
-        let z = Scalar::from_octets(octets);
-        if !declassify(z.is_some(), "a master secret out of range is not used") {
-            return Err(KeyMaterialError::MasterSecret);
-        }
-        Self::from_scalar(z.unwrap_or(Scalar::ZERO))
+        on_clean_stack(Reach::Octets, || {
+            let z = Scalar::from_octets(octets);
+            if !declassify(z.is_some(), "a master secret out of range is not used") {
+                return Err(KeyMaterialError::MasterSecret);
+            }
+            Self::from_scalar(z.unwrap_or(Scalar::ZERO))
+        })
     }
 
     fn from_scalar(z: Scalar) -> Result<Self, KeyMaterialError> {
@@ -104,14 +108,16 @@ impl MasterSecret {
 
     /// The 128 octets, big-endian.
     pub fn to_octets(&self) -> Secret<[u8; 128]> {
-        Secret::new(self.0.expose().to_octets())
+        on_clean_stack(Reach::Octets, || Secret::new(self.0.expose().to_octets()))
     }
 
     /// The KMS Public Key Z = \[z\]P (RFC 6508, section 6.1.1).
     pub fn public_key(&self) -> PublicKey {
-        let z = fixed::multiply_generator_one(self.0.expose());
-        // z is not 0 mod q, so Z is not the identity and the fallback never chosen.
-        PublicKey::from_point(z.to_order_q().unwrap_or(OrderQ::GENERATOR))
+        on_clean_stack(Reach::Sakke, || {
+            let z = fixed::multiply_generator_one(self.0.expose());
+            // z is not 0 mod q, so Z is not the identity and the fallback never chosen.
+            PublicKey::from_point(z.to_order_q().unwrap_or(OrderQ::GENERATOR))
+        })
     }
 
     /// Extracts the RSK of an identity a: \[(a + z)^-1\]P (RFC 6508, section 6.1.2).
@@ -126,6 +132,10 @@ impl MasterSecret {
     /// Extracts the RSKs of several identities, at less cost than one by one. The results are in the order of the
     /// identities, and each is what [`MasterSecret::extract`] gives.
     pub fn extract_batch(&self, identities: &[Uid]) -> Vec<Result<Rsk, UsageError>> {
+        on_clean_stack(Reach::sakke(identities.len()), || self.extract_each(identities))
+    }
+
+    fn extract_each(&self, identities: &[Uid]) -> Vec<Result<Rsk, UsageError>> {
         let sum = |identity: &Uid| Scalar::from_identity(identity.as_octets()).add(self.0.expose());
         let mut inverses = Zeroizing::new(identities.iter().map(sum).collect::<Vec<_>>());
         Scalar::invert_all(&mut inverses);

@@ -1,18 +1,25 @@
 //! The one wrapper for secrets.
 
+mod stack;
+
+use alloc::boxed::Box;
 use core::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+pub(crate) use stack::{Reach, on_clean_stack};
+
 /// A value that is wiped when dropped, never printed, and compared in constant time.
+///
+/// It lies on the heap, so that a move copies where it is and not what it is, wherever it moves to.
 #[derive(Clone)]
-pub struct Secret<T: Zeroize>(T);
+pub struct Secret<T: Zeroize>(Box<T>);
 
 impl<T: Zeroize> Secret<T> {
     /// Takes a value into custody. The caller's own copies are the caller's to wipe.
-    pub const fn new(value: T) -> Self {
-        Self(value)
+    pub fn new(value: T) -> Self {
+        Self(Box::new(value))
     }
 
     /// The value. What is done with it must not branch on it, nor index by it.
@@ -33,7 +40,7 @@ impl<T: Zeroize> fmt::Debug for Secret<T> {
 
 impl<T: Zeroize> Drop for Secret<T> {
     fn drop(&mut self) {
-        self.0.zeroize();
+        T::zeroize(&mut self.0);
     }
 }
 

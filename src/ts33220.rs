@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::error::UsageError;
-use crate::secret::Secret;
+use crate::secret::{Reach, Secret, on_clean_stack};
 
 /// S = FC || P0 || L0 || P1 || L1 ..., each length in 2 octets, big-endian.
 ///
@@ -26,9 +26,12 @@ pub(crate) fn string(fc: u8, parameters: &[&[u8]]) -> Result<Vec<u8>, UsageError
 
 /// HMAC-SHA-256(key, S), 32 octets. Where 128 bits are wanted, they are the last 16.
 pub(crate) fn kdf(key: &[u8], fc: u8, parameters: &[&[u8]]) -> Result<Secret<[u8; 32]>, UsageError> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| UsageError::FieldLength)?;
-    mac.update(&string(fc, parameters)?);
-    Ok(Secret::new(mac.finalize().into_bytes().into()))
+    let s = string(fc, parameters)?;
+    on_clean_stack(Reach::Octets, || {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| UsageError::FieldLength)?;
+        mac.update(&s);
+        Ok(Secret::new(mac.finalize().into_bytes().into()))
+    })
 }
 
 /// An integer as a parameter: big-endian in as few octets as it takes, zero in one.

@@ -7,14 +7,13 @@ use alloc::vec::Vec;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
 
 use super::Tolerances;
 use super::date_time;
 use super::error::{DocumentError, DocumentErrorKind as Kind};
 use super::tree::{Element, Space, is_space};
 use crate::identity::{Uid, Uri};
-use crate::secret::Secret;
+use crate::secret::{Reach, Secret, on_clean_stack};
 use crate::time::Timestamp;
 
 /// The elements in an element, taken one after the other.
@@ -218,9 +217,9 @@ pub(super) fn hex<const N: usize>(element: &Element<'_>) -> Result<Secret<[u8; N
     if text.len() != 2 * N {
         return Err(element.text_error(Kind::Length(N)));
     }
-    let mut octets = Zeroizing::new([0; N]);
-    base16ct::mixed::decode(text, octets.as_mut_slice()).map_err(|_| element.text_error(Kind::Value("hexadecimal")))?;
-    Ok(Secret::new(*octets))
+    let mut octets = Secret::new([0; N]);
+    let decoded = on_clean_stack(Reach::Octets, || base16ct::mixed::decode(text, octets.expose_mut()).is_ok());
+    if decoded { Ok(octets) } else { Err(element.text_error(Kind::Value("hexadecimal"))) }
 }
 
 /// Octets in base64, with white space anywhere.

@@ -16,7 +16,7 @@ use super::tree::{Element, Space};
 use super::writer::DocumentWriter;
 use super::{ENCRYPTION, SIGNATURE, Tolerances};
 use crate::error::{Error, Rejected, UsageError};
-use crate::secret::Secret;
+use crate::secret::{Reach, Secret, on_clean_stack};
 
 /// AES-256 key wrap with padding (RFC 5649), as XML encryption 1.1 names it.
 const KEY_WRAP_PAD: &str = "http://www.w3.org/2009/xmlenc11#kw-aes-256-pad";
@@ -58,8 +58,10 @@ impl TransportKey {
             return Err(UsageError::FieldLength);
         }
         let mut octets = vec![0; Wrap::Padded.length(N)].into_boxed_slice();
-        let cipher = KwpAes256::new(self.key.expose().into());
-        cipher.wrap_key(key.expose(), &mut octets).map_err(|_| UsageError::FieldLength)?;
+        on_clean_stack(Reach::Cipher, || {
+            let cipher = KwpAes256::new(self.key.expose().into());
+            cipher.wrap_key(key.expose(), &mut octets).map(drop).map_err(|_| UsageError::FieldLength)
+        })?;
         Ok(WrappedKey { wrap: Wrap::Padded, key_name: self.name.clone(), carried_name: None, octets })
     }
 
@@ -72,6 +74,10 @@ impl TransportKey {
         if wrapped.octets.len() != wrapped.wrap.length(N) {
             return Err(Rejected);
         }
+        on_clean_stack(Reach::Cipher, || self.open(wrapped))
+    }
+
+    fn open<const N: usize>(&self, wrapped: &WrappedKey) -> Result<Secret<[u8; N]>, Rejected> {
         let mut buffer = Zeroizing::new(vec![0; wrapped.octets.len() - SEMIBLOCK]);
         let mut key = Zeroizing::new([0; N]);
         match wrapped.wrap {

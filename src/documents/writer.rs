@@ -11,6 +11,7 @@ use super::buffer::Buffer;
 use super::tree::{MAX_OCTETS, is_character};
 use super::{INSTANCE, INTERFACE, date_time};
 use crate::error::UsageError;
+use crate::secret::{Reach, on_clean_stack};
 use crate::time::Timestamp;
 
 /// Writes the elements of a document one after the other.
@@ -90,7 +91,8 @@ impl DocumentWriter {
 
     fn hex_with(&mut self, name: &'static str, attributes: &[(&str, &str)], octets: &[u8]) -> Result<(), UsageError> {
         let mut text = Zeroizing::new(vec![0; 2 * octets.len()]);
-        let text = base16ct::upper::encode_str(octets, &mut text).map_err(|_| UsageError::FieldLength)?;
+        let text = on_clean_stack(Reach::Octets, || base16ct::upper::encode_str(octets, &mut text));
+        let text = text.map_err(|_| UsageError::FieldLength)?;
         self.content(name, attributes, text)
     }
 

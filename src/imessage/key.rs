@@ -12,7 +12,7 @@ use crate::identity::Uri;
 use crate::mikey::prf::{self, KeyUse, Prf};
 use crate::random;
 use crate::sakke::Ssv;
-use crate::secret::Secret;
+use crate::secret::{Reach, Secret, on_clean_stack};
 use crate::ts33220;
 
 /// The identifier of a distributed key, carried in the CSB-ID: 4 bits of purpose, then 28 random bits
@@ -89,7 +89,7 @@ impl KeyBundle {
     pub fn generate<R: TryCryptoRng + ?Sized>(profile: Profile, rng: &mut R) -> Result<Self, Error> {
         let id = SkId::generate(profile.purpose(), rng)?;
         let mut bundle = Self { profile, key: Ssv::new([0; 16]), id, rand: [0; 16], properties: None };
-        rng.try_fill_bytes(bundle.key.expose_mut()).map_err(|_| Error::Random)?;
+        on_clean_stack(Reach::Octets, || rng.try_fill_bytes(bundle.key.expose_mut())).map_err(|_| Error::Random)?;
         rng.try_fill_bytes(&mut bundle.rand).map_err(|_| Error::Random)?;
         random::refuse_repetition(bundle.key.expose(), &bundle.rand)?;
         Ok(bundle)

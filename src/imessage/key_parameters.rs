@@ -12,7 +12,7 @@ use super::{KeyProperties, SkId};
 use crate::error::{Error, Rejected, UsageError};
 use crate::mikey::payload::{Extension, GeneralExtension, KeyParameters, ProtectedPayload};
 use crate::sakke::Ssv;
-use crate::secret::Secret;
+use crate::secret::{Reach, Secret, on_clean_stack};
 use crate::ts33220;
 
 /// AEAD_AES_128_GCM, with an IV of 16 octets.
@@ -36,9 +36,11 @@ pub(super) fn open(extension: &GeneralExtension, key: &Ssv, csb_id: SkId) -> Res
         return Err(Rejected);
     }
     let aad = extension.data.get(..ProtectedPayload::HEADER_OCTETS).ok_or(Rejected)?;
-    let cipher = cipher(key, csb_id).map_err(|_| Rejected)?;
-    let content = cipher.decrypt((&payload.iv).into(), Payload { msg: &payload.ciphertext, aad });
-    content.map(Secret::new).map_err(|_| Rejected)
+    on_clean_stack(Reach::Cipher, || {
+        let cipher = cipher(key, csb_id).map_err(|_| Rejected)?;
+        let content = cipher.decrypt((&payload.iv).into(), Payload { msg: &payload.ciphertext, aad });
+        content.map(Secret::new).map_err(|_| Rejected)
+    })
 }
 
 /// The extension that carries properties of a key.
@@ -69,8 +71,10 @@ pub(super) fn seal<R: TryCryptoRng + ?Sized>(
     let extension = |payload| Extension::KeyParameters(KeyParameters::Protected(payload)).to_payload();
     let header = extension(payload.clone())?.data;
     let aad = header.get(..ProtectedPayload::HEADER_OCTETS).ok_or(UsageError::FieldLength)?;
-    let sealed = cipher(key, csb_id)?.encrypt((&payload.iv).into(), Payload { msg: content.expose(), aad });
-    payload.ciphertext = sealed.map_err(|_| UsageError::FieldLength)?;
+    payload.ciphertext = on_clean_stack(Reach::Cipher, || {
+        let sealed = cipher(key, csb_id)?.encrypt((&payload.iv).into(), Payload { msg: content.expose(), aad });
+        sealed.map_err(|_| UsageError::FieldLength)
+    })?;
     Ok(extension(payload)?)
 }
 

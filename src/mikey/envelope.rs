@@ -15,7 +15,7 @@ use super::payload::{KeyData, Payload};
 use super::prf::{self, Prf};
 use super::registry::{EncrAlg, MacAlg};
 use crate::error::{DecodeError, Error, Rejected, UsageError};
-use crate::secret::{Secret, declassify};
+use crate::secret::{Reach, Secret, declassify, on_clean_stack};
 
 /// The keys that protect one message.
 #[derive(Clone, Debug)]
@@ -87,6 +87,10 @@ impl EnvelopeKeys {
             EncrAlg::AES_CM_128 => {}
             _ => return Err(UsageError::Range),
         }
+        on_clean_stack(Reach::Cipher, || self.count(timestamp, data))
+    }
+
+    fn count(&self, timestamp: u64, data: &mut [u8]) -> Result<(), UsageError> {
         let mut iv = [0; BLOCK_OCTETS];
         iv[2..6].copy_from_slice(&self.csb_id);
         iv[6..14].copy_from_slice(&timestamp.to_be_bytes());
@@ -145,10 +149,10 @@ impl EnvelopeKeys {
 
     fn mac(&self, octets: &[u8], more: &[&[u8]]) -> Result<Vec<u8>, UsageError> {
         let key = &self.auth.expose()[..self.mac_alg.octets().unwrap_or(MAX_AUTH_OCTETS)];
-        match self.mac_alg {
+        on_clean_stack(Reach::Octets, || match self.mac_alg {
             MacAlg::HMAC_SHA_1_160 => hmac::<Hmac<Sha1>>(key, octets, more),
             _ => hmac::<Hmac<Sha256>>(key, octets, more),
-        }
+        })
     }
 }
 

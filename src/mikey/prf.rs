@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 
 use super::registry::PrfFunc;
 use crate::error::UsageError;
+use crate::secret::{Reach, on_clean_stack};
 
 /// Octets of the TGK that key one HMAC, with either hash function.
 const BLOCK_OCTETS: usize = 32;
@@ -135,9 +136,11 @@ fn expand(prf: Prf, key: &[u8], label: [&[u8]; 4], out: &mut [u8]) -> Result<(),
         return Err(UsageError::Range);
     }
     out.fill(0);
-    key.chunks(BLOCK_OCTETS).try_for_each(|key| match prf {
-        Prf::Mikey1 => xor_p::<Hmac<Sha1>>(key, label, out),
-        Prf::HmacSha256 => xor_p::<Hmac<Sha256>>(key, label, out),
+    on_clean_stack(Reach::Octets, || {
+        key.chunks(BLOCK_OCTETS).try_for_each(|key| match prf {
+            Prf::Mikey1 => xor_p::<Hmac<Sha1>>(key, label, out),
+            Prf::HmacSha256 => xor_p::<Hmac<Sha256>>(key, label, out),
+        })
     })
 }
 

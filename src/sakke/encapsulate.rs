@@ -16,7 +16,7 @@ use crate::group::edwards::EdwardsPoint;
 use crate::group::fixed::{self, FixedPoint, TableSize};
 use crate::group::pf::Pf;
 use crate::identity::Uid;
-use crate::secret::{Secret, declassify};
+use crate::secret::{Reach, Secret, declassify, on_clean_stack};
 
 /// A recipient whom SSVs are often encapsulated to: an identity b under a KMS Public Key Z.
 ///
@@ -77,11 +77,13 @@ impl EncapsulationKey {
     }
 
     fn batch_with_intermediates(recipients: &[&Self], ssv: &Ssv) -> Vec<Result<Encapsulation, UsageError>> {
-        let r = recipients.iter().map(|recipient| hash::to_scalar(ssv, &recipient.identity));
-        let r = Zeroizing::new(r.collect::<Vec<_>>());
         let tables: Vec<_> = recipients.iter().map(|recipient| recipient.table()).collect();
-        let points = Zeroizing::new(fixed::multiply_each(&tables, &r));
-        Unfinished { r, points }.finish(ssv)
+        on_clean_stack(Reach::sakke(recipients.len()), || {
+            let r = recipients.iter().map(|recipient| hash::to_scalar(ssv, &recipient.identity));
+            let r = Zeroizing::new(r.collect::<Vec<_>>());
+            let points = Zeroizing::new(fixed::multiply_each(&tables, &r));
+            Unfinished { r, points }.finish(ssv)
+        })
     }
 
     /// \[r\](\[b\]P + Z) for each r.
@@ -112,19 +114,22 @@ pub(crate) struct Encapsulation {
 /// Encapsulates an SSV to each of several identities, at less cost than one by one. The results are in the order of the
 /// recipients, and each is what [`PublicKey::encapsulate`] gives.
 pub fn encapsulate_batch(recipients: &[(&PublicKey, &Uid)], ssv: &Ssv) -> Vec<Result<Encapsulated, UsageError>> {
-    // With room for all: what grows leaves copies behind.
-    let mut all = Unfinished {
-        r: Zeroizing::new(Vec::with_capacity(recipients.len())),
-        points: Zeroizing::new(Vec::with_capacity(recipients.len())),
-    };
-    for recipients in recipients.chunk_by(|(one, _), (next, _)| one.is_copy_of(next)) {
-        if let Some((public_key, _)) = recipients.first() {
-            let mut unfinished = public_key.begin(recipients, ssv);
-            all.r.append(&mut unfinished.r);
-            all.points.append(&mut unfinished.points);
+    let results = on_clean_stack(Reach::sakke(recipients.len()), || {
+        // With room for all: what grows leaves copies behind.
+        let mut all = Unfinished {
+            r: Zeroizing::new(Vec::with_capacity(recipients.len())),
+            points: Zeroizing::new(Vec::with_capacity(recipients.len())),
+        };
+        for recipients in recipients.chunk_by(|(one, _), (next, _)| one.is_copy_of(next)) {
+            if let Some((public_key, _)) = recipients.first() {
+                let mut unfinished = public_key.begin(recipients, ssv);
+                all.r.append(&mut unfinished.r);
+                all.points.append(&mut unfinished.points);
+            }
         }
-    }
-    all.finish(ssv).into_iter().map(|result| result.map(|result| result.encapsulated)).collect()
+        all.finish(ssv)
+    });
+    results.into_iter().map(|result| result.map(|result| result.encapsulated)).collect()
 }
 
 /// Encapsulations that lack g^r and the inversions.

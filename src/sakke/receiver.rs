@@ -19,7 +19,7 @@ use crate::group::curve::{AffinePoint, OrderQ, POINT_OCTETS};
 use crate::group::pairing::{self, PreparedPairing};
 use crate::group::pf::Pf;
 use crate::identity::Uid;
-use crate::secret::{Secret, declassify};
+use crate::secret::{Reach, Secret, declassify, on_clean_stack};
 
 /// An RSK that was checked against its identity and KMS.
 ///
@@ -43,18 +43,20 @@ impl ReceiverKey {
     /// [`KeyMaterialError::Rsk`] if a check fails; [`UsageError::IdentityWithoutKey`] if no RSK can exist for the identity.
     pub fn import(public_key: &PublicKey, identity: &Uid, rsk: &[u8]) -> Result<Self, Error> {
         let encapsulation_key = EncapsulationKey::new(public_key, identity)?;
-        let rsk = OrderQ::from_octets(rsk);
-        let well_formed = rsk.is_some();
-        let rsk = Secret::new(rsk.unwrap_or(OrderQ::GENERATOR));
+        let (p, z) = (pairing::generator(), public_key.pairing());
+        let rsk = on_clean_stack(Reach::Validation, || {
+            let rsk = OrderQ::from_octets(rsk);
+            let well_formed = rsk.is_some();
+            let rsk = Secret::new(rsk.unwrap_or(OrderQ::GENERATOR));
 
-        let a = Scalar::from_identity(identity.as_octets());
-        let with_p = Zeroizing::new(pairing::generator().pair(rsk.expose().affine()));
-        let with_z = Zeroizing::new(public_key.pairing().pair(rsk.expose().affine()));
-        let product = Zeroizing::new(with_p.power_vartime(&a).multiply(&with_z.a, &with_z.b));
-        let belongs = Pf::G.is_class_of(&product);
-        if !declassify(well_formed & belongs, "an RSK that fails its checks is not used") {
-            return Err(KeyMaterialError::Rsk.into());
-        }
+            let a = Scalar::from_identity(identity.as_octets());
+            let with_p = Zeroizing::new(p.pair(rsk.expose().affine()));
+            let with_z = Zeroizing::new(z.pair(rsk.expose().affine()));
+            let product = Zeroizing::new(with_p.power_vartime(&a).multiply(&with_z.a, &with_z.b));
+            let belongs = Pf::G.is_class_of(&product);
+            declassify(well_formed & belongs, "an RSK that fails its checks is not used").then_some(rsk)
+        });
+        let rsk = rsk.ok_or(KeyMaterialError::Rsk)?;
         Ok(Self { encapsulation_key, rsk, prepared: Arc::default() })
     }
 
@@ -66,7 +68,8 @@ impl ReceiverKey {
 
     /// The lines of Miller's loop from the RSK.
     fn prepared(&self) -> &dyn PreparedPairing {
-        &**self.prepared.get_or_init(|| Box::new(pairing::prepare(self.rsk.expose())))
+        let prepare = || on_clean_stack(Reach::Sakke, || pairing::prepare(self.rsk.expose()));
+        &**self.prepared.get_or_init(|| Box::new(prepare()))
     }
 
     /// The identity whose RSK this is.
@@ -81,8 +84,10 @@ impl ReceiverKey {
     /// [`Rejected`], whatever is wrong with the octets.
     pub fn decapsulate(&self, encapsulated: &[u8]) -> Result<Ssv, Rejected> {
         let received = Received::decode(encapsulated)?;
-        let w = self.prepared().pair(&received.point);
-        self.finish(&[received], vec![w]).pop().unwrap_or(Err(Rejected))
+        let lines = self.prepared();
+        on_clean_stack(Reach::Sakke, || self.finish(&[received], vec![lines.pair(&received.point)]))
+            .pop()
+            .unwrap_or(Err(Rejected))
     }
 
     /// Decapsulates several SSVs, at less cost than one by one. The results are in the order of the octets, and each is what
@@ -92,7 +97,10 @@ impl ReceiverKey {
             encapsulated.iter().map(|octets| Received::decode(octets)).collect();
         let received: Vec<Received> = decoded.iter().flatten().copied().collect();
         let points: Vec<AffinePoint> = received.iter().map(|received| received.point).collect();
-        let mut results = self.finish(&received, self.prepared().pair_batch(&points)).into_iter();
+        let lines = self.prepared();
+        let results =
+            on_clean_stack(Reach::sakke(received.len()), || self.finish(&received, lines.pair_batch(&points)));
+        let mut results = results.into_iter();
         decoded.into_iter().map(|decoded| decoded.and_then(|_| results.next().unwrap_or(Err(Rejected)))).collect()
     }
 

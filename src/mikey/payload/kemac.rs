@@ -2,6 +2,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::key_data::KeyData;
 use crate::error::{DecodeError, DecodeErrorKind, UsageError};
@@ -10,7 +11,7 @@ use crate::mikey::field::{Field, Value};
 use crate::mikey::registry::{EncrAlg, MacAlg};
 
 /// The content of KEMAC, encrypted keys with a MAC (RFC 3830, section 6.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kemac {
     /// How the data are encrypted.
     pub encr_alg: EncrAlg,
@@ -39,6 +40,14 @@ impl Kemac {
     /// Those of [`KeyData::decode_all`], with offsets from the start of the data.
     pub fn null_encrypted(&self) -> Option<Result<Vec<KeyData>, DecodeError>> {
         (self.encr_alg == EncrAlg::NULL).then(|| KeyData::decode_all(&self.encr_data))
+    }
+}
+
+/// Without the keys, which may not be encrypted.
+impl fmt::Debug for Kemac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kemac = f.debug_struct("Kemac");
+        kemac.field("encr_alg", &self.encr_alg).field("mac_alg", &self.mac_alg).finish_non_exhaustive()
     }
 }
 
