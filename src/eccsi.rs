@@ -77,8 +77,8 @@ impl Ksak {
     }
 
     fn from_integer(secret: Secret<Integer>) -> Option<Self> {
-        let point = Point::multiply_generator(secret.expose());
-        let kpak = Kpak::from_point(point, point.to_octets()?);
+        let octets = publish(Point::multiply_generator(secret.expose()).to_octets()?, "KPAK is public");
+        let kpak = Kpak::from_octets(&octets).ok()?;
         Some(Self { secret, kpak })
     }
 

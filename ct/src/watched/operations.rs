@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use mikey_sakke::documents::TransportKey;
-use mikey_sakke::eccsi::{Kpak, Ksak, Signature, SigningKey, SigningPair};
+use mikey_sakke::eccsi::{Ksak, Signature, SigningKey, SigningPair};
 use mikey_sakke::hazmat::{self, watched::make_public};
 use mikey_sakke::identity::{KeyPeriod, Uid, UidFormat, Uri};
 use mikey_sakke::imessage::{
@@ -17,7 +17,7 @@ use mikey_sakke::mikey::registry::MacAlg;
 use mikey_sakke::sakke::{EncapsulationKey, MasterSecret, PublicKey, ReceiverKey, Rsk, Ssv, encapsulate_batch};
 use mikey_sakke::secret::Secret;
 
-use crate::random::Secrets;
+use crate::secrets::Secrets;
 
 /// All operations, by name.
 pub const ALL: [(&str, fn(&mut Secrets)); 25] = [
@@ -90,13 +90,6 @@ fn ksak(secrets: &mut Secrets) -> Ksak {
     let mut octets: [u8; 32] = secrets.octets();
     octets[0] &= 0x7f;
     Ksak::from_octets(&octets).expect("in range")
-}
-
-/// KPAK, as it is published.
-fn kpak(ksak: &Ksak) -> Kpak {
-    let octets = ksak.kpak().to_octets();
-    make_public(&octets);
-    Kpak::from_octets(&octets).expect("a point")
 }
 
 fn ssv(secrets: &mut Secrets) -> Ssv {
@@ -195,7 +188,7 @@ fn ksak_drawn(secrets: &mut Secrets) {
 }
 
 fn ksak_read(secrets: &mut Secrets) {
-    black_box(kpak(&ksak(secrets)));
+    black_box(ksak(secrets).kpak());
 }
 
 /// SSK, which stays secret, and PVT, which is published.
@@ -213,7 +206,7 @@ fn pair_issued(secrets: &mut Secrets) {
 fn signing_key(secrets: &mut Secrets) -> SigningKey {
     let ksak = ksak(secrets);
     let pair = pair(&ksak, secrets);
-    SigningKey::import(&kpak(&ksak), &alice(), pair.ssk.expose(), &pair.pvt).expect("a pair")
+    SigningKey::import(&ksak.kpak(), &alice(), pair.ssk.expose(), &pair.pvt).expect("a pair")
 }
 
 fn ssk_imported(secrets: &mut Secrets) {

@@ -9,14 +9,14 @@ compile_error!("build with RUSTFLAGS=\"--cfg mikey_sakke_ct\", as .ci/run ct doe
 
 mod control;
 mod operations;
-mod random;
+mod secrets;
 
 use std::process::ExitCode;
 
 use mikey_sakke::hazmat::backend::{Backend, select};
 use mikey_sakke::hazmat::watched::{findings, is_watching, reasons};
 
-use random::Secrets;
+use secrets::Secrets;
 
 /// Those that valgrind can run.
 const BACKENDS: [Backend; 2] = [Backend::Portable, Backend::Adx];

@@ -1,0 +1,6 @@
+//! What the checks of constant time share.
+
+pub mod control;
+mod random;
+
+pub use random::Octets;
