@@ -74,7 +74,8 @@ impl Kms {
     /// # Errors
     ///
     /// [`UsageError::UidFormat`] if URI or period do not fit the format; [`UsageError::IdentityWithoutKey`], which
-    /// does not happen by chance; [`Error::Random`] if the random source fails.
+    /// does not happen by chance; [`Error::Random`] if the random source fails; [`Error::Fault`] if a computation was
+    /// disturbed, whose result is withheld.
     pub fn issue<R: TryCryptoRng + ?Sized>(&self, user: &Uri, period: KeyPeriod, rng: &mut R) -> Result<KeySet, Error> {
         let uid = self.certificate.uid(user, period)?;
         self.issue_with(user, period, self.master_secret.extract(&uid)?, rng)
@@ -93,13 +94,13 @@ impl Kms {
 
     /// Extracts the RSKs of several users and periods ahead of [`Kms::issue_with`]. The results are in the order given.
     ///
-    /// Each is [`UsageError::UidFormat`] or [`UsageError::IdentityWithoutKey`] as [`Kms::issue`] has it.
-    pub fn extract_batch(&self, users: &[(&Uri, KeyPeriod)]) -> Vec<Result<Rsk, UsageError>> {
+    /// Each can fail as [`Kms::issue`] can, but for the random source.
+    pub fn extract_batch(&self, users: &[(&Uri, KeyPeriod)]) -> Vec<Result<Rsk, Error>> {
         let uids: Vec<_> = users.iter().map(|(user, period)| self.certificate.uid(user, *period)).collect();
         let identities: Vec<_> = uids.iter().flatten().cloned().collect();
         let mut rsks = self.master_secret.extract_batch(&identities).into_iter();
-        let rsk = |uid: Result<_, _>| uid.and_then(|_| rsks.next().unwrap_or(Err(UsageError::IdentityWithoutKey)));
-        uids.into_iter().map(rsk).collect()
+        let mut next = || rsks.next().unwrap_or(Err(UsageError::IdentityWithoutKey.into()));
+        uids.into_iter().map(|uid| uid.map_err(Error::from).and_then(|_| next())).collect()
     }
 
     /// Issues the keys of a user for a key period with the RSK that was extracted for them before, which is not checked.

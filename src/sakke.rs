@@ -124,31 +124,72 @@ impl MasterSecret {
     ///
     /// # Errors
     ///
-    /// [`UsageError::IdentityWithoutKey`] if a + z = 0 mod q.
-    pub fn extract(&self, identity: &Uid) -> Result<Rsk, UsageError> {
-        self.extract_batch(core::slice::from_ref(identity)).pop().unwrap_or(Err(UsageError::IdentityWithoutKey))
+    /// [`UsageError::IdentityWithoutKey`] if a + z = 0 mod q; [`Error::Fault`] if the computation was disturbed.
+    pub fn extract(&self, identity: &Uid) -> Result<Rsk, Error> {
+        let rsk = self.extract_batch(core::slice::from_ref(identity)).pop();
+        rsk.unwrap_or(Err(UsageError::IdentityWithoutKey.into()))
     }
 
     /// Extracts the RSKs of several identities, at less cost than one by one. The results are in the order of the
     /// identities, and each is what [`MasterSecret::extract`] gives.
-    pub fn extract_batch(&self, identities: &[Uid]) -> Vec<Result<Rsk, UsageError>> {
+    pub fn extract_batch(&self, identities: &[Uid]) -> Vec<Result<Rsk, Error>> {
         on_clean_stack(Reach::sakke(identities.len()), || self.extract_each(identities))
     }
 
-    fn extract_each(&self, identities: &[Uid]) -> Vec<Result<Rsk, UsageError>> {
+    fn extract_each(&self, identities: &[Uid]) -> Vec<Result<Rsk, Error>> {
         let sum = |identity: &Uid| Scalar::from_identity(identity.as_octets()).add(self.0.expose());
-        let mut inverses = Zeroizing::new(identities.iter().map(sum).collect::<Vec<_>>());
+        let sums = Zeroizing::new(identities.iter().map(sum).collect::<Vec<_>>());
+        let mut inverses = sums.clone();
         Scalar::invert_all(&mut inverses);
         let points = Zeroizing::new(fixed::multiply_generator(&inverses));
-        // 0 for the identity, which an inverse of 0 leads to: for a + z = 0 there is no key.
         let mut denominators = Zeroizing::new(points.iter().map(EdwardsPoint::denominator).collect::<Vec<_>>());
         Fp::invert_all(&mut denominators);
-        let encode = |(point, inverse): (&EdwardsPoint<Fp>, &Fp)| {
-            if declassify(inverse.is_zero(), "that an identity has no key is the answer") {
-                return Err(UsageError::IdentityWithoutKey);
-            }
-            Ok(Secret::new(Zeroizing::new(point.to_affine(inverse)).affine().to_octets()))
-        };
-        points.iter().zip(denominators.iter()).map(encode).collect()
+        let computed = sums.iter().zip(inverses.iter()).zip(points.iter().zip(denominators.iter()));
+        computed.map(|((sum, k), (point, denominator_inverse))| release(sum, k, point, denominator_inverse)).collect()
+    }
+}
+
+/// The RSK \[k\]P from a + z, k and \[k\]P, once k (a + z) = 1 mod q, and the RSK is on E and not the identity, which has
+/// no inverse of its denominator.
+fn release(sum: &Scalar, k: &Scalar, point: &EdwardsPoint<Fp>, denominator_inverse: &Fp) -> Result<Rsk, Error> {
+    if declassify(sum.is_zero(), "that an identity has no key is the answer") {
+        return Err(UsageError::IdentityWithoutKey.into());
+    }
+    let rsk = Zeroizing::new(point.to_affine(denominator_inverse));
+    let is_sound = sum.multiply(k).ct_eq(&Scalar::ONE) & !denominator_inverse.is_zero() & rsk.affine().is_on_curve();
+    if !declassify(is_sound, "an RSK of a disturbed computation is withheld") {
+        return Err(Error::Fault);
+    }
+    Ok(Secret::new(rsk.affine().to_octets()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_rsk_of_a_disturbed_computation_is_withheld() {
+        let sum = Scalar::from_identity(&[3; 32]);
+        let mut k = [sum];
+        Scalar::invert_all(&mut k);
+        let [k] = k;
+        let multiply = |k: Scalar| fixed::multiply_generator(&[k]).remove(0);
+        let inverted = |denominator: Fp| denominator.invert().unwrap_or(Fp::ZERO);
+        let point = multiply(k);
+        let inverse = inverted(point.denominator());
+        assert!(release(&sum, &k, &point, &inverse).is_ok());
+
+        let other = sum.add(&Scalar::ONE);
+        assert!(matches!(release(&other, &k, &point, &inverse), Err(Error::Fault)));
+        assert!(matches!(release(&sum, &other, &multiply(other), &inverse), Err(Error::Fault)));
+        // Off the curve.
+        assert!(matches!(release(&sum, &k, &point, &inverse.double()), Err(Error::Fault)));
+        // The identity.
+        let identity = multiply(Scalar::ZERO);
+        assert!(matches!(release(&sum, &k, &identity, &inverted(identity.denominator())), Err(Error::Fault)));
+        assert!(matches!(
+            release(&Scalar::ZERO, &k, &point, &inverse),
+            Err(Error::Usage(UsageError::IdentityWithoutKey))
+        ));
     }
 }

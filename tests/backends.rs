@@ -7,6 +7,7 @@
 mod oracle;
 
 use getrandom::SysRng;
+use mikey_sakke::Error;
 use mikey_sakke::eccsi::Ksak;
 use mikey_sakke::error::UsageError;
 use mikey_sakke::hazmat::backend::{Backend, current, select};
@@ -36,7 +37,7 @@ const WITHOUT_KEY: [usize; 3] = [1, 8, 13];
 /// What one backend computes.
 struct Outputs {
     encapsulated: Vec<Result<Encapsulated, UsageError>>,
-    rsks: Vec<Result<Rsk, UsageError>>,
+    rsks: Vec<Result<Rsk, Error>>,
     /// Of the key sets that a KMS issues.
     issued: Vec<Option<Rsk>>,
 }

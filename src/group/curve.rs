@@ -27,7 +27,13 @@ impl AffinePoint {
         let (x, y) = (Fp::from_octets(x), Fp::from_octets(y));
         let below_p = x.is_some() & y.is_some();
         let (x, y) = (x.unwrap_or(Fp::ZERO), y.unwrap_or(Fp::ZERO));
-        CtOption::new(Self { x, y }, below_p & y.square().ct_eq(&curve_right_side(&x)))
+        let point = Self { x, y };
+        CtOption::new(point, below_p & point.is_on_curve())
+    }
+
+    /// Whether y^2 = x^3 - 3x.
+    pub(crate) fn is_on_curve(&self) -> Choice {
+        self.y.square().ct_eq(&curve_right_side(&self.x))
     }
 
     /// 04, x, y, each coordinate in 128 octets, big-endian.

@@ -15,6 +15,11 @@ pub fn index() {
     black_box(control::indexed(&[0; 256], &secret()));
 }
 
+/// Keeps what only the machine code is looked at of.
+pub fn divide() {
+    black_box(control::divided(&black_box([9, 7])));
+}
+
 fn secret() -> [u8; 1] {
     let secret = black_box([7]);
     make_secret(&secret);

@@ -2,7 +2,7 @@
 //! depended on one. `.ci/run ct` builds and starts it.
 //!
 //! What valgrind cannot see: instructions whose own time depends on their operands (the engine has no division by a
-//! secret), and AVX-512, which it does not run.
+//! secret), and AVX-512, which it does not run: see `disassembly` and `timing`.
 
 #[cfg(not(mikey_sakke_ct))]
 compile_error!("build with RUSTFLAGS=\"--cfg mikey_sakke_ct\", as .ci/run ct does");
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     for (name, found) in controls {
         println!("control   {name} that depends on a secret: {}", if found > 0 { "found" } else { "NOT FOUND" });
     }
+    control::divide();
     let mut total = 0;
     for backend in BACKENDS {
         if let Err(error) = select(backend) {
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         }
         for (name, operation) in operations::ALL {
             let found = found(|| operation(&mut Secrets::default()));
-            println!("{backend:<9} {name}: {found} findings");
+            println!("{:<9} {name}: {found} findings", backend.name());
             total += found;
         }
     }

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
 
-use mikey_sakke::error::UsageError;
+use mikey_sakke::Error;
 use mikey_sakke::identity::{KeyPeriod, Uri};
 use mikey_sakke::kms::Kms;
 use mikey_sakke::sakke::Rsk;
@@ -56,7 +56,7 @@ pub struct Page {
     /// How many have their RSK in the store now.
     pub stored: u64,
     /// Who has not, and why.
-    pub failed: Vec<(String, UsageError)>,
+    pub failed: Vec<(String, Error)>,
 }
 
 impl<'a> Preissue<'a> {
@@ -102,7 +102,7 @@ impl<'a> Preissue<'a> {
         for name in names {
             match Uri::parse(&name) {
                 Ok(user) => users.push(user),
-                Err(error) => page.failed.push((name, error)),
+                Err(error) => page.failed.push((name, error.into())),
             }
         }
         let (kms, period) = (Arc::clone(&self.kms), self.awaiting.extraction.period);
@@ -123,7 +123,7 @@ impl<'a> Preissue<'a> {
 }
 
 /// Extracts on as many threads as there are cores.
-fn extract(kms: &Kms, users: &[Uri], period: u64) -> thread::Result<Vec<Result<Rsk, UsageError>>> {
+fn extract(kms: &Kms, users: &[Uri], period: u64) -> thread::Result<Vec<Result<Rsk, Error>>> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let extract = |users: &[Uri]| {
         let users: Vec<_> = users.iter().map(|user| (user, KeyPeriod::Number(period))).collect();
