@@ -109,6 +109,8 @@ pub enum DecodeErrorKind {
     DuplicateRole(u8),
     /// Two security policies stand under one policy number.
     DuplicatePolicy(u8),
+    /// Two General Extensions are of a type that may stand once.
+    DuplicateExtension(u8),
     /// A payload that the message needs is not there.
     Missing(u8),
     /// The data type of the header is not the one expected.
@@ -151,6 +153,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::Duplicate(value) => write!(f, "payload type {value} stands twice"),
             Self::DuplicateRole(value) => write!(f, "two identities have role {value}"),
             Self::DuplicatePolicy(value) => write!(f, "two security policies have number {value}"),
+            Self::DuplicateExtension(value) => write!(f, "two General Extensions have type {value}"),
             Self::Missing(value) => write!(f, "payload type {value} is missing"),
             Self::DataType(value) => write!(f, "data type {value} is not expected here"),
             Self::RandLength => f.write_str("RAND is shorter than 16 octets"),

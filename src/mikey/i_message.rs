@@ -26,6 +26,9 @@ const SINGLE_ROLES: [IdRole; 6] = [
     IdRole::RESPONDER_UID,
 ];
 
+/// Extensions that say something of the one key: which of two counted would be for each receiver to guess.
+const SINGLE_EXTENSIONS: [ExtensionType; 2] = [ExtensionType::SAKKE_TO_SELF, ExtensionType::KEY_PARAMETERS];
+
 /// Octets from the start of a payload to its first field after the next-payload octet.
 const FIRST_FIELD: usize = 1;
 
@@ -64,7 +67,8 @@ impl<'a> IMessage<'a> {
     /// * [`DecodeErrorKind::RandLength`] for a RAND shorter than [`MIN_RAND_OCTETS`];
     /// * [`DecodeErrorKind::Duplicate`] for a second T, RAND or SAKKE, [`DecodeErrorKind::DuplicateRole`] for a second
     ///   identity in the role of initiator, responder or KMS of either, [`DecodeErrorKind::DuplicatePolicy`] for a
-    ///   second SP with one policy number;
+    ///   second SP with one policy number, [`DecodeErrorKind::DuplicateExtension`] for a second SAKKE-to-self or second key
+    ///   parameters;
     /// * [`DecodeErrorKind::Missing`], with offset 0, if T, RAND, SAKKE or SIGN is absent.
     pub fn from_message_with(message: &'a Message, tolerances: Tolerances) -> Result<Self, DecodeError> {
         let mut check = Check::new(tolerances);
@@ -108,7 +112,7 @@ impl<'a> IMessage<'a> {
         })
     }
 
-    /// The first General Extension of a type.
+    /// The General Extension of a type, the first one if there may be several.
     pub fn extension(&self, extension_type: ExtensionType) -> Option<&'a GeneralExtension> {
         self.message.payloads.iter().find_map(|payload| match payload {
             Payload::GeneralExtension(extension) if extension.extension_type == extension_type => Some(extension),
@@ -124,6 +128,7 @@ pub(super) struct Check<'a> {
     types: [bool; 256],
     roles: [bool; 256],
     policies: [bool; 256],
+    extensions: [bool; 256],
     timestamp: Option<u64>,
     rand: Option<&'a [u8]>,
     sakke: Option<&'a Sakke>,
@@ -132,7 +137,16 @@ pub(super) struct Check<'a> {
 impl<'a> Check<'a> {
     pub(super) const fn new(tolerances: Tolerances) -> Self {
         let none = [false; 256];
-        Self { tolerances, types: none, roles: none, policies: none, timestamp: None, rand: None, sakke: None }
+        Self {
+            tolerances,
+            types: none,
+            roles: none,
+            policies: none,
+            extensions: none,
+            timestamp: None,
+            rand: None,
+            sakke: None,
+        }
     }
 
     pub(super) fn data_type(&self, data_type: DataType, report: &mut dyn FnMut(DecodeError)) {
@@ -175,6 +189,11 @@ impl<'a> Check<'a> {
             }
             Payload::Sp(sp) if seen(&mut self.policies, sp.policy) => {
                 fault(DecodeErrorKind::DuplicatePolicy(sp.policy));
+            }
+            Payload::GeneralExtension(GeneralExtension { extension_type, .. })
+                if seen(&mut self.extensions, extension_type.0) && SINGLE_EXTENSIONS.contains(extension_type) =>
+            {
+                fault(DecodeErrorKind::DuplicateExtension(extension_type.0));
             }
             _ => {}
         }

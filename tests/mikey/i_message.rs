@@ -1,7 +1,8 @@
 //! The profile of the I_MESSAGE.
 
 use mikey_sakke::error::DecodeErrorKind::{
-    DataType as WrongDataType, Duplicate, DuplicatePolicy, DuplicateRole, Missing, RandLength, TimestampType,
+    DataType as WrongDataType, Duplicate, DuplicateExtension, DuplicatePolicy, DuplicateRole, Missing, RandLength,
+    TimestampType,
 };
 use mikey_sakke::error::{DecodeError, DecodeErrorKind};
 use mikey_sakke::mikey::i_message::IMessage;
@@ -66,6 +67,8 @@ fn an_i_message_repeats_nothing_that_stands_once() {
     assert_outside(&signed(vec![t(), rand(16), rand(16), sakke()]), Duplicate(11), 38);
     assert_outside(&signed(vec![t(), sakke(), rand(16), sakke()]), Duplicate(26), 20 + 278 + 18);
     assert_outside(&signed(vec![sp(3), sp(4), sp(3), t(), rand(16), sakke()]), DuplicatePolicy(3), 10 + 5 + 5 + 1);
+    let twice = signed(vec![extension(1), t(), extension(2), rand(16), sakke()]);
+    assert_outside(&twice, DuplicateExtension(7), 10 + 5 + 10 + 1);
     assert_profile(&signed(vec![sp(3), sp(4), t(), rand(16), sakke()]), Ok(()));
     for role in 0..=255 {
         let message = signed(vec![t(), rand(16), idr(IdRole(role)), sakke(), idr(IdRole(role))]);
@@ -100,7 +103,15 @@ fn an_i_message_has_a_rand_of_128_bits() {
 
 #[test]
 fn of_several_extensions_of_one_type_the_first_counts() {
-    let message = signed(vec![t(), extension(1), rand(16), sakke(), extension(2)]);
+    let vendor_id = |data| {
+        let mut payload = extension(data);
+        if let Payload::GeneralExtension(extension) = &mut payload {
+            extension.extension_type = ExtensionType::VENDOR_ID;
+        }
+        payload
+    };
+    let message = signed(vec![t(), vendor_id(1), rand(16), sakke(), extension(3), vendor_id(2)]);
     let profile = IMessage::from_message(&message).unwrap();
-    assert_eq!(profile.extension(ExtensionType::KEY_PARAMETERS).unwrap().data, [1]);
+    assert_eq!(profile.extension(ExtensionType::VENDOR_ID).unwrap().data, [1]);
+    assert_eq!(profile.extension(ExtensionType::KEY_PARAMETERS).unwrap().data, [3]);
 }
