@@ -138,6 +138,12 @@ fn sakke_refuses_the_edge_cases() {
     check_all(include_str!("../test-vectors/sakke_edge.json"), 30);
 }
 
+/// Computed by another oracle than this one.
+#[test]
+fn both_schemes_agree_at_the_edges() {
+    check_all(include_str!("../test-vectors/edges.json"), 255);
+}
+
 #[test]
 fn identifiers_agree_with_published_ones() {
     check_all(include_str!("../test-vectors/identity.json"), 5);
