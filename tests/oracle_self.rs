@@ -7,6 +7,7 @@ use num_bigint::BigUint;
 use num_traits::{One, Zero};
 use oracle::pairing::{Fp2, pairing, pairing_by_slopes, pf_multiply, pf_power};
 use oracle::{curve, eccsi, from_octets, identity, integer, octets, sakke};
+use rayon::prelude::*;
 use serde_json::Value;
 
 /// g of parameter set 1 (RFC 6509, Appendix A).
@@ -115,7 +116,7 @@ fn tests(json: &str) -> Vec<Test> {
 fn check_all(json: &str, expected: usize) {
     let tests = tests(json);
     assert_eq!(tests.len(), expected);
-    tests.iter().for_each(Test::check);
+    tests.par_iter().for_each(Test::check);
 }
 
 #[test]
