@@ -28,7 +28,7 @@ fn request(body: &String) -> Result<(), Class> {
     checked.map_err(|error| match error {
         RequestError::Body(_) | RequestError::Identifiers => Malformed,
         RequestError::OtherServer => Refused(Refusal::NotForUs),
-        RequestError::Stale { .. } => Refused(Refusal::Stale),
+        RequestError::Stale => Refused(Refusal::Stale),
         other => Class::Wrong(other.to_string()),
     })
 }
