@@ -137,7 +137,7 @@ pub enum DecodeErrorKind {
     MissingCsBlocks,
     /// A message in SDP is not base64, or is empty.
     Base64,
-    /// A message in SDP is longer than any message is.
+    /// A message is longer than any message is.
     TooLong,
 }
 

@@ -55,5 +55,5 @@ mod tolerance;
 pub use field::{Field, Value};
 pub use header::{CsIdMap, GenericId, Header, SrtpId};
 pub use inspection::{Fault, InspectedContent, InspectedPart, Inspection, inspect};
-pub use message::{Content, Message, Part};
+pub use message::{Content, MAX_OCTETS, Message, Part};
 pub use tolerance::{Tolerance, Tolerances, UnknownTolerance};

@@ -14,8 +14,7 @@ use crate::secret::{Reach, Secret, on_clean_stack};
 ///
 /// [`UsageError::FieldLength`] if a parameter is longer than 65,535 octets.
 pub(crate) fn string(fc: u8, parameters: &[&[u8]]) -> Result<Vec<u8>, UsageError> {
-    let mut s = Vec::with_capacity(1 + parameters.iter().map(|parameter| parameter.len() + 2).sum::<usize>());
-    s.push(fc);
+    let mut s = Vec::from([fc]);
     for parameter in parameters {
         let length = u16::try_from(parameter.len()).map_err(|_| UsageError::FieldLength)?;
         s.extend_from_slice(parameter);

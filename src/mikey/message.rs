@@ -10,6 +10,9 @@ use super::registry::{PayloadType, SType};
 use super::tolerance::{Tolerance, Tolerances};
 use crate::error::{DecodeError, DecodeErrorKind, UsageError};
 
+/// The longest message that is read, in octets: more than any has, and few enough for what is made of the shortest payloads.
+pub const MAX_OCTETS: usize = 1 << 20;
+
 /// A MIKEY message (RFC 3830, section 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -54,18 +57,22 @@ impl Message {
         Self::decode_with(octets, Tolerances::default())
     }
 
-    /// Reads a message. No more is allocated than a small multiple of the octets that are there.
+    /// Reads a message of at most [`MAX_OCTETS`].
     ///
     /// Nothing is asked of order, number or presence of payloads, except that SIGN comes last and that no SP stands
     /// beside the empty map.
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] with the offset of the first field that cannot be read: [`DecodeErrorKind::PayloadType`] and
+    /// [`DecodeErrorKind::TooLong`]; else a [`DecodeError`] with the offset of the first field that cannot be read:
+    /// [`DecodeErrorKind::PayloadType`] and
     /// its like for a number that decides how the following octets are to be read and is not known, then with the
     /// offset of that number. [`DecodeErrorKind::SpWithEmptyMap`] and [`DecodeErrorKind::NoCryptoSessions`] unless
     /// tolerated.
     pub fn decode_with(octets: &[u8], tolerances: Tolerances) -> Result<Self, DecodeError> {
+        if octets.len() > MAX_OCTETS {
+            return Err(DecodeError { kind: DecodeErrorKind::TooLong, offset: MAX_OCTETS });
+        }
         let message = match Self::read(octets, CsBlocks::Present) {
             Err(error) if tolerances.contains(Tolerance::MissingCsBlocks) => {
                 Self::read(octets, CsBlocks::Missing).map_err(|_| error)?

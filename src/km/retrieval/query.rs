@@ -7,7 +7,7 @@ use super::ValTargetUe;
 use crate::error::UsageError;
 use crate::identity::Uri;
 use crate::km::json::{Object, Writer};
-use crate::km::{BodyError, Identifier, Request, RequestError};
+use crate::km::{BodyError, Identifier, MAX_BODY_OCTETS, Request, RequestError};
 use crate::time::Timestamp;
 
 const SERVICE: &str = "val-service-id";
@@ -28,9 +28,12 @@ impl KeyRecordQuery {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Body`], also for a parameter that stands twice; [`RequestError::Identifiers`] unless
+    /// [`RequestError::Body`], also for more than [`MAX_BODY_OCTETS`] and for a parameter that stands twice; [`RequestError::Identifiers`] unless
     /// `val-tgt-ue` has exactly one member, and a known one.
     pub fn parse(query: &str) -> Result<Self, RequestError> {
+        if query.len() > MAX_BODY_OCTETS {
+            return Err(BodyError::TooLong.into());
+        }
         let (mut service, mut target) = (None, None);
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
