@@ -131,7 +131,7 @@ fn values_of_r_that_were_chosen() {
         ("of SSV and another user", hash_to_range(&[&SSV, ALICE].concat(), &octets(q, 128))),
     ] {
         let point = SET_1.curve.encode(&SET_1.curve.multiply(&r, &key_point())).unwrap();
-        let power = pf_power(&SET_1.curve.field, &SET_1.g, &r).unwrap();
+        let power = pf_power(&SET_1.curve.field, &sakke::G, &r).unwrap();
         let mask = hash_to_range(&octets(&power, 128), &[&[1], &[0; 16][..]].concat());
         let h = octets(&(from_octets(&SSV) ^ mask), 16);
         family.refuse(format!("r = {name}"), Rejected, |data| *data = [point, h].concat());
