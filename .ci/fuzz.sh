@@ -1,13 +1,14 @@
-# `.ci/run fuzz [SECONDS]`: every fuzz target, each for so many seconds (4) from the committed seeds. A line for each says
-# how often it ran and what it covered; for what is found, how to see it again.
+# `.ci/run fuzz [SECONDS [SANITIZER]]`: every fuzz target, each for so many seconds (4) from the committed seeds. A line for
+# each says how often it ran and what it covered; for what is found, how to see it again.
+# The sanitizer is none unless it is named: `address` is for changes to the code with unsafe, in src/backend.
 
-fuzz() { # seconds
+fuzz() { # seconds, sanitizer
     nightly
     require cargo-fuzz cargo install --locked cargo-fuzz
     step 'fuzz targets'
     cargo fetch --locked --manifest-path fuzz/Cargo.toml
-    cargo +nightly fuzz build
-    local target log options failed=()
+    local sanitizer=${2:-none} target log options failed=()
+    cargo +nightly fuzz build -s "$sanitizer"
     log=$(mktemp)
     for target in $(cargo +nightly fuzz list); do
         options=("fuzz/corpus/$target")
@@ -18,7 +19,7 @@ fuzz() { # seconds
             values) options+=(fuzz/seeds/decode --) ;;
             *) options+=("fuzz/seeds/$target" --) ;;
         esac
-        if cargo +nightly fuzz run "$target" "${options[@]}" -max_total_time="${1:-4}" >"$log" 2>&1; then
+        if cargo +nightly fuzz run -s "$sanitizer" "$target" "${options[@]}" -max_total_time="${1:-4}" >"$log" 2>&1; then
             printf '%-12s %s, %s\n' "$target" "$(grep '^Done ' "$log")" "$(grep -o 'cov: [0-9]* ft: [0-9]*' "$log" | tail -1)"
         else
             cat "$log"

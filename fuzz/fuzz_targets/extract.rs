@@ -37,27 +37,31 @@ fn now() -> Timestamp {
     Timestamp::from_unix(NOW).expect("before 9999")
 }
 
-/// The same in every run.
-struct Fixed;
+/// A count, the same in every run.
+struct Count(u64);
 
-impl TryRng for Fixed {
+impl TryRng for Count {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(7)
+        self.try_next_u64().map(|number| number as u32)
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(7)
+        self.0 += 1;
+        Ok(self.0)
     }
 
     fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Infallible> {
-        octets.fill(7);
+        for chunk in octets.chunks_mut(8) {
+            let number = self.try_next_u64()?.to_le_bytes();
+            chunk.copy_from_slice(&number[..chunk.len()]);
+        }
         Ok(())
     }
 }
 
-impl TryCryptoRng for Fixed {}
+impl TryCryptoRng for Count {}
 
 fn parties() -> Result<Parties, Error> {
     let mut z = [0; 128];
@@ -79,10 +83,11 @@ fn parties() -> Result<Parties, Error> {
     let mut responder = Responder::new(keys(&bob)?, Policy::default());
     responder.trust(kms.certificate().clone())?;
     let initiator = Initiator::new(keys(&alice)?);
-    let bundle = KeyBundle::generate(Profile::ts33180_csk().with_sakke_to_self(), &mut Fixed)?
+    let mut source = Count(0);
+    let bundle = KeyBundle::generate(Profile::ts33180_csk().with_sakke_to_self(), &mut source)?
         .with_properties(KeyProperties::new(Purpose::CSK));
     let recipient = Recipient { user: bob, certificate: kms.certificate().clone() };
-    let message = initiator.distribute(&bundle, &recipient, now(), &mut Fixed)?;
+    let message = initiator.distribute(&bundle, &recipient, now(), &mut source)?;
     Ok(Parties { responder, initiator, alice, message })
 }
 
