@@ -26,6 +26,7 @@
 //! make sure that the processor has the features, so that a value is the proof.
 
 mod complex;
+mod madd;
 mod pair;
 mod transpose;
 
@@ -39,13 +40,14 @@ use super::P as P_HEX;
 use super::portable::{WORDS, Words, times_two_to_the, words_from_hex};
 
 pub(crate) use complex::{Complex, power_vartime};
+use madd::{high, low};
 pub(crate) use pair::Pair;
 
 cpufeatures::new!(detected, "avx512f", "avx512ifma");
 
-/// Whether processor and operating system have AVX-512 IFMA. Miri has not.
+/// Whether processor and operating system have AVX-512 IFMA. Miri has it if it compiles for it.
 pub(crate) fn is_available() -> bool {
-    !cfg!(miri) && detected::get()
+    detected::get()
 }
 
 /// How many elements are side by side.
@@ -327,20 +329,6 @@ impl fmt::Debug for Fp8 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fp8")
     }
-}
-
-/// The low 52 bits of ab, plus t; only the low 52 bits of a and b count.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn low(t: __m512i, a: __m512i, b: __m512i) -> __m512i {
-    _mm512_madd52lo_epu64(t, a, b)
-}
-
-/// The high 52 bits of ab, plus t.
-#[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn high(t: __m512i, a: __m512i, b: __m512i) -> __m512i {
-    _mm512_madd52hi_epu64(t, a, b)
 }
 
 #[inline]
