@@ -36,7 +36,7 @@ fn identities() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(12)))]
 
     #[test]
     fn sakke_agrees(z in sakke_secret(), identity in identities(), ssv: [u8; 16], flip in 0..273usize) {

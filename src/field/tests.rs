@@ -188,7 +188,7 @@ mod words {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases * 8))]
 
         #[test]
         fn products_agree_with_big_integers(a in words::<WORDS>(), b in words::<WORDS>()) {

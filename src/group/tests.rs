@@ -101,7 +101,7 @@ fn small_order(curve: &Curve) -> [Affine; 3] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.div_ceil(10)))]
 
     #[test]
     fn edwards_points_agree_with_the_curve(k in scalars(), l in scalars()) {

@@ -218,7 +218,7 @@ fn check_with(octets: &[u8], tolerances: Tolerances) -> Result<(), TestCaseError
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(ProptestConfig::default().cases * 4) })]
 
     #[test]
     fn arbitrary_octets_do_no_harm(octets in octets(600)) {

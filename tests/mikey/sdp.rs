@@ -96,7 +96,7 @@ fn a_message_has_a_largest_size() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(ProptestConfig::default().cases * 2) })]
 
     #[test]
     fn what_is_written_is_read(message in proptest::collection::vec(any::<u8>(), 1..600)) {
