@@ -19,6 +19,8 @@ pub mod imessage;
 pub mod km;
 pub mod kms;
 pub mod mikey;
+#[cfg(doctest)]
+mod misuse;
 mod random;
 pub mod sakke;
 pub mod secret;
