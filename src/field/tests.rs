@@ -12,6 +12,8 @@ use super::{Fp, Fp2, Lanes, Pair};
 use crate::backend::portable::{ModulusOf, Residue};
 use crate::oracle;
 
+mod edges;
+
 fn modulus<M: ModulusOf>() -> BigUint {
     oracle::integer(M::HEX)
 }
@@ -294,45 +296,49 @@ mod lanes {
         core::array::from_fn(|lane| number(&value.lane(lane)))
     }
 
+    /// All operations on four elements for each lane, on the lanes of which the mask selects some.
+    pub(super) fn agree(a: &[BigUint; 8], b: &[BigUint; 8], c: &[BigUint; 8], d: &[BigUint; 8], mask: u8) {
+        let p = modulus::<P>();
+        let [x, y, z, w] = [a, b, c, d].map(gather);
+        let reduced = |sum: &<Fp8 as Lanes>::Sum| all(&Fp8::multiply(sum, Fp8::one().as_sum()));
+        let zip = |f: &dyn Fn(&BigUint, &BigUint) -> BigUint| core::array::from_fn::<_, 8, _>(|i| f(&a[i], &b[i]) % &p);
+        assert_eq!(all(&x), a.clone());
+        assert_eq!(all(&Fp8::multiply(x.as_sum(), y.as_sum())), zip(&|a, b| a * b));
+        assert_eq!(reduced(&Fp8::add(x.as_sum(), y.as_sum())), zip(&|a, b| a + b));
+        assert_eq!(reduced(&Fp8::subtract(x.as_sum(), &y)), zip(&|a, b| a + &p - b));
+        let products = all(&Fp8::multiply_add(x.as_sum(), y.as_sum(), z.as_sum(), w.as_sum()));
+        let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * &b[i] + &c[i] * &d[i]) % &p);
+        assert_eq!(products, expected);
+        let (x_sum, y_sum, z_sum, w_sum) = (x.as_sum(), y.as_sum(), z.as_sum(), w.as_sum());
+        let products = all(&Fp8::sum_of_products([(x_sum, y_sum), (z_sum, w_sum), (x_sum, z_sum)]));
+        let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * (&b[i] + &c[i]) + &c[i] * &d[i]) % &p);
+        assert_eq!(products, expected);
+        let difference = all(&Fp8::multiply_subtract(x_sum, y_sum, z_sum));
+        let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * &b[i] + &p - &c[i]) % &p);
+        assert_eq!(difference, expected);
+        for lane in 0..8 {
+            assert_eq!(reduced(&Fp8::spread(x_sum, lane)), core::array::from_fn(|_| a[lane].clone()));
+            let mut written = *x_sum;
+            Fp8::set_lane(&mut written, lane, &<Fp8 as Lanes>::Pair::new(&y.lane(lane), &z.lane(lane)));
+            let expected: [_; 8] = core::array::from_fn(|i| if i == lane { b[i].clone() } else { a[i].clone() });
+            assert_eq!(reduced(&written), expected);
+        }
+
+        let chosen = |i: usize| if mask >> i & 1 == 1 { &b[i] } else { &a[i] };
+        let expected: [_; 8] = core::array::from_fn(|i| chosen(i).clone());
+        assert_eq!(reduced(&Fp8::choose(&mask, y.as_sum(), x.as_sum())), expected.clone());
+        assert_eq!(all(&Fp8::select(&[z, y], &[0, mask], &x)), expected);
+        for by in [1, 2, 4] {
+            let expected: [_; 8] = core::array::from_fn(|i| a[(i + by) % 8].clone());
+            assert_eq!(all(&x.rotate(by)), expected);
+        }
+    }
+
     proptest! {
         #[test]
         fn agree_with_big_integers(a in elements(), b in elements(), c in elements(), d in elements(), mask: u8) {
-            if !Backend::Ifma.is_available() {
-                return Ok(());
-            }
-            let p = modulus::<P>();
-            let [x, y, z, w] = [&a, &b, &c, &d].map(gather);
-            let reduced = |sum: &<Fp8 as Lanes>::Sum| all(&Fp8::multiply(sum, Fp8::one().as_sum()));
-            let zip = |f: &dyn Fn(&BigUint, &BigUint) -> BigUint| core::array::from_fn::<_, 8, _>(|i| f(&a[i], &b[i]) % &p);
-            prop_assert_eq!(all(&x), a.clone());
-            prop_assert_eq!(all(&Fp8::multiply(x.as_sum(), y.as_sum())), zip(&|a, b| a * b));
-            prop_assert_eq!(reduced(&Fp8::add(x.as_sum(), y.as_sum())), zip(&|a, b| a + b));
-            prop_assert_eq!(reduced(&Fp8::subtract(x.as_sum(), &y)), zip(&|a, b| a + &p - b));
-            let products = all(&Fp8::multiply_add(x.as_sum(), y.as_sum(), z.as_sum(), w.as_sum()));
-            let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * &b[i] + &c[i] * &d[i]) % &p);
-            prop_assert_eq!(products, expected);
-            let (x_sum, y_sum, z_sum, w_sum) = (x.as_sum(), y.as_sum(), z.as_sum(), w.as_sum());
-            let products = all(&Fp8::sum_of_products([(x_sum, y_sum), (z_sum, w_sum), (x_sum, z_sum)]));
-            let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * (&b[i] + &c[i]) + &c[i] * &d[i]) % &p);
-            prop_assert_eq!(products, expected);
-            let difference = all(&Fp8::multiply_subtract(x_sum, y_sum, z_sum));
-            let expected: [_; 8] = core::array::from_fn(|i| (&a[i] * &b[i] + &p - &c[i]) % &p);
-            prop_assert_eq!(difference, expected);
-            for lane in 0..8 {
-                prop_assert_eq!(reduced(&Fp8::spread(x_sum, lane)), core::array::from_fn(|_| a[lane].clone()));
-                let mut written = *x_sum;
-                Fp8::set_lane(&mut written, lane, &<Fp8 as Lanes>::Pair::new(&y.lane(lane), &z.lane(lane)));
-                let expected: [_; 8] = core::array::from_fn(|i| if i == lane { b[i].clone() } else { a[i].clone() });
-                prop_assert_eq!(reduced(&written), expected);
-            }
-
-            let chosen = |i: usize| if mask >> i & 1 == 1 { &b[i] } else { &a[i] };
-            let expected: [_; 8] = core::array::from_fn(|i| chosen(i).clone());
-            prop_assert_eq!(reduced(&Fp8::choose(&mask, y.as_sum(), x.as_sum())), expected.clone());
-            prop_assert_eq!(all(&Fp8::select(&[z, y], &[0, mask], &x)), expected);
-            for by in [1, 2, 4] {
-                let expected: [_; 8] = core::array::from_fn(|i| a[(i + by) % 8].clone());
-                prop_assert_eq!(all(&x.rotate(by)), expected);
+            if Backend::Ifma.is_available() {
+                agree(&a, &b, &c, &d, mask);
             }
         }
 

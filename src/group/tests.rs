@@ -218,6 +218,70 @@ proptest! {
     }
 }
 
+/// Scalars whose digits are extreme in windows of every size, and those around 0, q / 2 and q.
+fn extreme_scalars() -> Vec<BigUint> {
+    let (q, one) = (set_1().q, BigUint::one());
+    let mut scalars: Vec<BigUint> =
+        (0..4u32).flat_map(|i| [BigUint::from(i), &q - 1u32 - i, (&q >> 1) - 1u32 + i]).collect();
+    scalars.extend([52, 64, 512, 1008, 1020, 1021].map(|bit| &one << bit));
+    scalars.extend([52, 64, 512, 1008, 1020, 1021].map(|bit| (&one << bit) - 1u32));
+    for width in 2..=8u32 {
+        for digit in [1u32, 1 << (width - 1), (1 << (width - 1)) + 1, (1 << width) - 1] {
+            let stripes = (0..1021 - width).step_by(width as usize);
+            scalars.push(stripes.fold(BigUint::zero(), |sum, at| sum + (BigUint::from(digit) << at)));
+        }
+    }
+    scalars
+}
+
+/// \[k\]R + \[l\]P where both are equal, opposite, or one of them is the identity.
+#[test]
+fn tables_are_right_where_points_are_equal_opposite_or_the_identity() {
+    let Set1 { curve, q, generator } = set_1();
+    let m = BigUint::from(3u32);
+    let base = curve.multiply(&m, &generator);
+    let ks = extreme_scalars();
+    let opposites: Vec<BigUint> = ks.iter().map(|k| (&q - k) * &m % &q).collect();
+    let equals: Vec<BigUint> = ks.iter().map(|k| k * &m % &q).collect();
+    let zeros = vec![BigUint::zero(); ks.len()];
+    let of_base: Vec<Point> = ks.iter().map(|k| curve.multiply(k, &base)).collect();
+    let doubles: Vec<Point> = of_base.iter().map(|point| curve.add(point, point)).collect();
+    let engine = |scalars: &[BigUint]| scalars.iter().map(scalar).collect::<Vec<_>>();
+    for table in tables(&EdwardsPoint::from(&point(&curve, &base))) {
+        let plain_all = |points: &[EdwardsPoint<Fp>]| points.iter().map(|sum| plain(&curve, sum)).collect::<Vec<_>>();
+        let sums = |ls: &[BigUint]| plain_all(&table.multiply_add_generator(&engine(&ks), &engine(ls)));
+        assert_eq!(plain_all(&table.multiply(&engine(&ks))), of_base);
+        assert_eq!(sums(&zeros), of_base);
+        assert_eq!(sums(&equals), doubles);
+        assert_eq!(sums(&opposites), vec![None; ks.len()]);
+        // The other way round: the identity and a multiple of P.
+        let multiples = plain_all(&table.multiply_add_generator(&engine(&zeros), &engine(&equals)));
+        assert_eq!(multiples, of_base);
+    }
+    assert_eq!(
+        fixed::multiply_generator(&engine(&equals)).iter().map(|p| plain(&curve, p)).collect::<Vec<_>>(),
+        of_base
+    );
+}
+
+/// R may be any point of the curve until TEST: with a component of order 2 or 4, or nothing else.
+#[test]
+fn pairings_of_points_with_a_component_of_small_order_are_those_of_the_definition() {
+    let Set1 { curve, q, generator } = set_1();
+    let rsk = curve.multiply(&BigUint::from(0x1234_5678u32), &generator);
+    let r = curve.multiply(&BigUint::from(0x9abc_def0u32), &generator);
+    for torsion in small_order(&curve) {
+        let sum = curve.add(&r, &Some(torsion)).unwrap();
+        let expected = pairing::pairing(&curve, &q, rsk.as_ref().unwrap(), &sum).unwrap();
+        let affine = AffinePoint::from_octets(&curve.encode(&Some(sum)).unwrap()).unwrap();
+        for prepared in pairings(&point(&curve, &rsk)) {
+            for value in [prepared.pair(&affine), prepared.pair_batch(&[affine; 9])[8]] {
+                assert_eq!(oracle::from_octets(&Pf::class_of(&value).to_octets()), expected);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_generator_and_g_are_those_of_the_standard() {
     let Set1 { curve, generator, .. } = set_1();
