@@ -84,6 +84,14 @@ fn all() -> Seeds {
         add("decapsulate", name, &[&[0, 0], &SSV, &[0], &octets(test, "encapsulated")]);
     }
 
+    // Cut, longer, with an octet more and with one less.
+    for what in 0..4 {
+        let damage = [what, 20, 1, 7];
+        add("decapsulate", format!("length-{what}"), &[&[0, 0], &SSV, &[1], &damage]);
+        add("verify", format!("length-{what}"), &[&[1], &signed, &[8], &damage]);
+        add("key_import", format!("pvt-length-{what}"), &[&[4], &ksak, &v, &identity, &[5], &damage]);
+    }
+
     let (master, extract) = (first("rfc6508.json", "SakkeMasterKey"), first("rfc6508.json", "SakkeExtract"));
     let (z, public_key) = (as_it_is(&octets(&master, "masterSecret")), as_it_is(&octets(&master, "publicKey")));
     let receiver = counted(&octets(&extract, "identity"));
