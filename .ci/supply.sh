@@ -36,6 +36,8 @@ parts_list() {
         mv "$(dirname "$manifest")"/*.cdx.json target/sbom/
     done
     rm crates/*/*.cdx.json
+    # The parts that are of this tree are named by where they are in it.
+    sed -i "s|path+file://$PWD|path+file://mikey-sakke|g" target/sbom/*.cdx.json
     ls target/sbom
 }
 
