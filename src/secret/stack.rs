@@ -42,7 +42,7 @@ impl Reach {
             (Self::Sakke, false) => overwrite::<{ 10 << 10 }>(),
             (Self::Sakke, true) => overwrite::<{ 92 << 10 }>(),
             (Self::SakkeBatch, false) => overwrite::<{ 10 << 10 }>(),
-            (Self::SakkeBatch, true) => overwrite::<{ 116 << 10 }>(),
+            (Self::SakkeBatch, true) => overwrite::<{ 124 << 10 }>(),
             (Self::Validation, false) => overwrite::<{ 40 << 10 }>(),
             (Self::Validation, true) => overwrite::<{ 84 << 10 }>(),
         }

@@ -124,7 +124,7 @@ pub(crate) fn words_of<T>(make: impl FnOnce() -> T) -> (T, BTreeSet<u64>) {
     let words = blocks[..count].iter().flat_map(|(start, size)| {
         let words = ptr::with_exposed_provenance::<u64>(*start);
         // SAFETY: the block is allocated still, or its size would be 0, and was zeroed; reads need no alignment.
-        (0..size / 8).map(move |at| unsafe { words.add(at).read_unaligned() })
+        (0..size / 8).map(move |at| unsafe { words.add(at).read_unaligned() }.to_le())
     });
     (made, words.collect())
 }

@@ -61,7 +61,8 @@ fn no_operation_leaves_a_secret() {
                 failures.push(format!("{backend:?}, {name}: {found:?}"));
             }
             if extent.is_whole() && left.below_zeros() > RETURN {
-                failures.push(format!("{backend:?}, {name}: {} octets below", left.below_zeros()));
+                let (octets, depth) = (left.below_zeros(), left.depth());
+                failures.push(format!("{backend:?}, {name}: {octets} octets below what was overwritten, {depth} deep"));
             }
         }
     }
