@@ -99,6 +99,7 @@ fn all() -> Seeds {
     add("key_import", "public-key-low".into(), &[&[0, 3], &as_it_is(&[3; 128])]);
     add("key_import", "kpak".into(), &[&[1, 0], &as_it_is(&octets(&sign, "kpak"))]);
     add("key_import", "master-secret".into(), &[&[2], &z]);
+    add("key_import", "master-secret-one".into(), &[&[2, AS_IT_IS], &[0; 127], &[1]]);
     add("key_import", "ksak".into(), &[&[3], &ksak]);
     for what in 0..8 {
         add("key_import", format!("pair-{what}"), &[&[4], &ksak, &v, &identity, &[what, 6, 3, 0, 1]]);
@@ -121,6 +122,8 @@ fn all() -> Seeds {
     add("backends", "decapsulate".into(), &[&[2, 9], &[&SSV[..], &[3]].concat().repeat(9), &SSV, &[0, 3]]);
     add("backends", "import".into(), &[&[3, 0], &public_key, &[3], &as_it_is(&[3; 128])]);
 
+    let power_of_two = [&[1][..], &[0; 32]].concat();
+    add("oracle", "hash-power".into(), &[&[0, 0], &counted(&power_of_two), &receiver]);
     add("oracle", "hash".into(), &[&[0, 0], &counted(&[0xa5; 40]), &receiver]);
     add("oracle", "uid".into(), &[&[1], &receiver, &identity, &[1; 24]]);
     add("oracle", "period-month".into(), &[&[2], &[9; 16], &[1, 1], &2026u16.to_le_bytes(), &[11], &[7; 16]]);
