@@ -5,6 +5,7 @@
 //! on a stack that was painted before and is searched after ([`stack`]).
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(all(feature = "documents", feature = "hazmat", feature = "km", not(miri)))]
+#![cfg(all(target_pointer_width = "64", target_endian = "little"))]
 
 mod fixture;
 mod freed;
