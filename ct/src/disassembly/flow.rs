@@ -67,26 +67,30 @@ struct State {
 
 impl State {
     fn register(&self, register: Register) -> Value {
-        self.registers.get(&register.full_register()).copied().unwrap_or_default()
+        let known = self.registers.get(&register).or_else(|| self.registers.get(&register.full_register()));
+        known.copied().unwrap_or_default()
     }
 
     fn set_register(&mut self, register: Register, value: Value) {
         let full = register.full_register();
-        // What is shorter than 32 bits leaves the rest as it was.
+        let old = self.register(full);
+        // What is shorter than 32 bits leaves the rest as it was; an octet is often used for itself.
         let is_whole = register.is_gpr32() || register.size() == full.size();
-        let value = if is_whole { value } else { value.max(self.register(full)) };
-        self.registers.insert(full, value);
+        if register.size() > 1 {
+            self.registers.retain(|known, _| known.full_register() != full);
+        }
+        self.registers.insert(full, if is_whole { value } else { value.max(old) });
+        if !is_whole && register.size() == 1 {
+            self.registers.insert(register, value);
+        }
     }
 
     fn join(&mut self, other: &Self) {
-        for (register, value) in &other.registers {
-            let joined = self.register(*register).max(*value);
-            self.registers.insert(*register, joined);
-        }
-        for register in self.registers.clone().into_keys().filter(|register| !other.registers.contains_key(register)) {
-            let joined = self.register(register).max(Value::default());
-            self.registers.insert(register, joined);
-        }
+        let known: BTreeSet<Register> = self.registers.keys().chain(other.registers.keys()).copied().collect();
+        self.registers = known
+            .into_iter()
+            .map(|register| (register, self.register(register).max(other.register(register))))
+            .collect();
         self.flags = self.flags.max(other.flags);
         self.public_stack = self.public_stack.intersection(&other.public_stack).copied().collect();
     }
@@ -257,7 +261,7 @@ fn step(
             findings.push(Finding::Address);
         }
         for register in Register::values().filter(|register| is_scratch(*register)) {
-            state.registers.insert(register, Value::Secret);
+            state.set_register(register, Value::Secret);
         }
         state.flags = Value::Secret;
         if shares_stack {
