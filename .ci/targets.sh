@@ -34,21 +34,14 @@ on_musl() { # architecture, command of cargo, arguments...
 }
 
 # Where nothing but `alloc` is.
-without_std() {
+without_std() { # build or check
     local target
     for target in thumbv7em-none-eabi wasm32-unknown-unknown; do
         step "without std: $target"
         rustup target add "$target"
-        cargo build -p mikey-sakke --locked --no-default-features --target "$target"
-        cargo build -p mikey-sakke --locked --no-default-features --features km --target "$target"
+        cargo "$1" -p mikey-sakke --locked --no-default-features --target "$target"
+        cargo "$1" -p mikey-sakke --locked --no-default-features --features km --target "$target"
     done
-}
-
-# What fits into the default run.
-targets_quick() {
-    without_std
-    step 'i686: unit tests and vectors'
-    PROPTEST_CASES=16 on_musl i686 test -p mikey-sakke -p mikey-sakke-vectors --all-features --lib --test all
 }
 
 # Miri, on the tests of the engine that a filter names, one case of each property.
@@ -60,7 +53,7 @@ miri() { # arguments of cargo test...
 targets() {
     nightly
     rustup component add --toolchain nightly miri rust-src
-    without_std
+    without_std build
 
     step 'i686'
     on_musl i686 test -p mikey-sakke -p mikey-sakke-vectors --all-features
