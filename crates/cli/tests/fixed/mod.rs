@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use mikey_sakke::eccsi::Ksak;
+use mikey_sakke::eccsi::{Ksak, SIGNATURE_OCTETS};
+use mikey_sakke::hazmat::{eccsi_issue, eccsi_sign};
 use mikey_sakke::identity::{UidFormat, Uri};
 use mikey_sakke::imessage::{Initiator, KeyBundle, KeyProperties, Profile, Purpose, Recipient, SkId, diversify};
-use mikey_sakke::kms::{Kms, UserKeys};
+use mikey_sakke::kms::{KeySet, Kms, UserKeys};
 use mikey_sakke::mikey::registry::ProtType;
 use mikey_sakke::mikey::{CsIdMap, GenericId};
 use mikey_sakke::sakke::{MasterSecret, Ssv};
@@ -81,18 +82,26 @@ pub(crate) static HASHED: LazyLock<Kms> = LazyLock::new(|| kms(UidFormat::hashed
 
 /// The keys of a user, issued with a given v.
 pub(crate) fn keys(kms: &Kms, user: &str, v: u32) -> Arc<UserKeys> {
-    let certificate = kms.certificate();
+    let (certificate, user) = (kms.certificate(), uri(user));
     let period = certificate.uid_format().period_at(at()).unwrap();
-    let key_set = kms.issue(&uri(user), period, &mut Given::new([integer(v)])).unwrap();
-    Arc::new(UserKeys::import(certificate, &key_set).unwrap())
+    let uid = certificate.uid_format().uid(&user, certificate.kms_uri(), period).unwrap();
+    let rsk = kms.master_secret().extract(&uid).unwrap();
+    let (signing, _) = eccsi_issue(kms.ksak(), &uid, &integer(v)).unwrap();
+    Arc::new(UserKeys::import(certificate, &KeySet { user, period, rsk, signing }).unwrap())
 }
 
-/// A message with a given j, and before that a given IV where the key has properties.
+/// A message signed with a given j, and before that a given IV where the key has properties.
 pub(crate) fn message(kms: &Kms, from: &str, v: u32, to: &str, bundle: &KeyBundle, j: u32) -> Vec<u8> {
+    let keys = keys(kms, from, v);
     let iv = bundle.properties().map(|_| (0..16).collect());
+    // The engine makes j of what it draws and of what it signs, so it signs once, and then the given j does.
     let mut rng = Given::new(iv.into_iter().chain([integer(j)]));
     let recipient = Recipient { user: uri(to), certificate: kms.certificate().clone() };
-    Initiator::new(keys(kms, from, v)).distribute(bundle, &recipient, at(), &mut rng).unwrap()
+    let mut message = Initiator::new(keys.clone()).distribute(bundle, &recipient, at(), &mut rng).unwrap();
+    let end = message.len() - SIGNATURE_OCTETS;
+    let (signed, signature) = message.split_at_mut(end);
+    signature.copy_from_slice(eccsi_sign(keys.signing(), signed, &integer(j)).unwrap().as_octets());
+    message
 }
 
 pub(crate) const ALICE: &str = "sip:alice@example.org";
