@@ -8,7 +8,7 @@ ct() {
     ct_watched debug
     step 'time of the AVX-512 backend'
     grep -q avx512ifma /proc/cpuinfo || { echo 'missing: a processor with AVX-512 IFMA' >&2; exit 1; }
-    cargo build --locked --manifest-path ct/Cargo.toml --target-dir target/ct --release --bins
+    cargo build --locked --manifest-path ct/Cargo.toml --target-dir target/ct --release --bin timing --bin disassembly
     target/ct/release/disassembly target/ct/release/timing
     target/ct/release/timing
 }
