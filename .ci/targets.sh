@@ -4,11 +4,11 @@
 # examples of the documentation included, and every vector. Rust links them for musl by itself; QEMU runs what this
 # machine cannot. The portable backend is all that these processors have.
 #
-# Miri looks for undefined behaviour, with provenance kept strictly, in the codec, the portable backend, and what the tests
-# of lanes reach of the backend for AVX-512 IFMA, whose two multiply-adds it takes in words (src/backend/ifma/madd.rs). It
-# takes seconds for what the processor does in microseconds: whole schemes are left out. What
-# it cannot see is assembly, that of src/backend/adx.rs and p256_adx.rs: the tests of `field` compare that with big integers at
-# the edges, those of `backends` with the portable backend, and `.ci/run ct` has it under valgrind.
+# Miri looks for undefined behaviour, with provenance kept strictly, in the codec, the portable backend, and what the
+# tests of lanes reach of the backend for AVX-512 IFMA, whose two multiply-adds it takes in words
+# (src/backend/ifma/madd.rs). It takes seconds for what the processor does in microseconds: whole schemes are left out.
+# What it cannot see is assembly, that of src/backend/adx.rs and p256_adx.rs: the tests of `field` compare that with big
+# integers at the edges, those of `backends` with the portable backend, and `.ci/run ct` has it under valgrind.
 
 # Cargo for musl on a processor.
 on_musl() { # architecture, command of cargo, arguments...

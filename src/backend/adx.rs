@@ -138,7 +138,7 @@ macro_rules! words {
 }
 
 impl Adx {
-    /// The proof, where the processor has the instructions. Miri has not.
+    /// The proof, where the processor has the instructions. Miri has not; valgrind has, and says that it has not.
     pub(crate) fn new() -> Option<Self> {
         (!cfg!(miri) && (cfg!(mikey_sakke_ct) || detected::get())).then_some(Self(()))
     }

@@ -65,10 +65,9 @@ impl Message {
     /// # Errors
     ///
     /// [`DecodeErrorKind::TooLong`]; else a [`DecodeError`] with the offset of the first field that cannot be read:
-    /// [`DecodeErrorKind::PayloadType`] and
-    /// its like for a number that decides how the following octets are to be read and is not known, then with the
-    /// offset of that number. [`DecodeErrorKind::SpWithEmptyMap`] and [`DecodeErrorKind::NoCryptoSessions`] unless
-    /// tolerated.
+    /// [`DecodeErrorKind::PayloadType`] and its like for a number that decides how the following octets are to be read
+    /// and is not known, then with the offset of that number. [`DecodeErrorKind::SpWithEmptyMap`] and
+    /// [`DecodeErrorKind::NoCryptoSessions`] unless tolerated.
     pub fn decode_with(octets: &[u8], tolerances: Tolerances) -> Result<Self, DecodeError> {
         if octets.len() > MAX_OCTETS {
             return Err(DecodeError { kind: DecodeErrorKind::TooLong, offset: MAX_OCTETS });

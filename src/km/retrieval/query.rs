@@ -28,8 +28,8 @@ impl KeyRecordQuery {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Body`], also for more than [`MAX_BODY_OCTETS`] and for a parameter that stands twice; [`RequestError::Identifiers`] unless
-    /// `val-tgt-ue` has exactly one member, and a known one.
+    /// [`RequestError::Body`], also for more than [`MAX_BODY_OCTETS`] and for a parameter that stands twice;
+    /// [`RequestError::Identifiers`] unless `val-tgt-ue` has exactly one member, and a known one.
     pub fn parse(query: &str) -> Result<Self, RequestError> {
         if query.len() > MAX_BODY_OCTETS {
             return Err(BodyError::TooLong.into());
