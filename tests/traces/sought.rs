@@ -11,9 +11,6 @@ use num_traits::One;
 /// Octets of a fragment.
 pub(crate) const FRAGMENT: usize = 8;
 
-/// Words below are small numbers or addresses, and no fragment of a secret.
-const LEAST: u64 = 1 << 48;
-
 /// Fragments, with the secret and the form that each is of.
 #[derive(Default)]
 pub(crate) struct Sought {
@@ -68,7 +65,7 @@ impl Sought {
 
     /// Words that were seen in memory.
     pub(crate) fn words(&mut self, name: &str, words: impl IntoIterator<Item = u64>) {
-        for word in words.into_iter().filter(|word| *word >= LEAST) {
+        for word in words.into_iter().filter(|word| is_random(*word)) {
             self.insert(name.to_owned(), word);
         }
     }
@@ -112,6 +109,14 @@ impl Sought {
         let mut found = BTreeSet::new();
         self.search(octets.iter().copied(), |fragment| found.extend(self.name(fragment)));
         found
+    }
+}
+
+/// Whether a word is neither a small number nor an address. Where those have 32 bits a word is two of them.
+fn is_random(word: u64) -> bool {
+    match usize::BITS {
+        64 => word >= 1 << 48,
+        _ => word >> 32 >= 1 << 24 && word & 0xffff_ffff >= 1 << 24,
     }
 }
 
