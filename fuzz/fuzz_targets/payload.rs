@@ -14,10 +14,10 @@ const KEY_DATA: u8 = 20;
 fuzz_target!(|octets: &[u8]| {
     let Some((first, content)) = octets.split_first() else { return };
     let payload_type = TYPES[usize::from(*first) % TYPES.len()];
-    if payload_type == KEY_DATA {
-        if let Ok(keys) = KeyData::decode_all(content) {
-            assert_eq!(KeyData::encode_all(&keys).expect("they were read").expose(), content);
-        }
+    if payload_type == KEY_DATA
+        && let Ok(keys) = KeyData::decode_all(content)
+    {
+        assert_eq!(KeyData::encode_all(&keys).expect("they were read").expose(), content);
     }
     let mut message = vec![1, 0, payload_type, 0, 1, 2, 3, 4, 0, 0];
     if payload_type != SIGN {

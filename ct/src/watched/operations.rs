@@ -19,8 +19,11 @@ use mikey_sakke::secret::Secret;
 
 use crate::secrets::Secrets;
 
+/// What is done with secrets while valgrind looks.
+pub type Operation = fn(&mut Secrets);
+
 /// All operations, by name.
-pub const ALL: [(&str, fn(&mut Secrets)); 25] = [
+pub const ALL: [(&str, Operation); 25] = [
     ("SAKKE: a master secret is drawn", master_secret_drawn),
     ("SAKKE: a master secret is read, and Z computed", master_secret_read),
     ("SAKKE: an RSK is extracted", extracted),
