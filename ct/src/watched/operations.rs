@@ -23,11 +23,12 @@ use crate::secrets::Secrets;
 pub type Operation = fn(&mut Secrets);
 
 /// All operations, by name.
-pub const ALL: [(&str, Operation); 25] = [
+pub const ALL: [(&str, Operation); 26] = [
     ("SAKKE: a master secret is drawn", master_secret_drawn),
     ("SAKKE: a master secret is read, and Z computed", master_secret_read),
     ("SAKKE: an RSK is extracted", extracted),
     ("SAKKE: RSKs are extracted in a batch", extracted_in_batch),
+    ("SAKKE: RSKs are extracted beside an identity that has none", extracted_beside_none),
     ("SAKKE: an SSV is encapsulated", encapsulated),
     ("SAKKE: an SSV is encapsulated to a prepared recipient", encapsulated_prepared),
     ("SAKKE: an SSV is encapsulated in a batch", encapsulated_in_batch),
@@ -49,6 +50,26 @@ pub const ALL: [(&str, Operation); 25] = [
     ("I_MESSAGE: keys of SRTP are derived", srtp_keys),
     ("I_MESSAGE: an identifier is diversified", diversified),
     ("I_MESSAGE: a key is distributed and extracted", i_message),
+];
+
+/// q - 1, the greatest that there is: q is in RFC 6509, appendix A.
+const LAST_MASTER_SECRET: [u64; 16] = [
+    0x265e_aec7_c295_8ff6,
+    0x9971_8466_36b4_195e,
+    0x905b_0338_672d_2098,
+    0x6fa6_b8d6_2cf8_068b,
+    0xbd02_aac9_f8bf_03c6,
+    0xc8a1_cc35_4c69_672c,
+    0x39e4_6ce7_fdf2_2286,
+    0x4d5b_49fd_2999_a9b4,
+    0x389b_1921_cc9a_d335,
+    0x144a_b173_595a_0738,
+    0x6dab_fd2a_0c61_4aa0,
+    0xa9f3_cf14_870f_026a,
+    0xa7e5_35ab_d5a5_c7c7,
+    0xff38_fa08_e261_5f6c,
+    0x2031_77c4_2b1e_b3a1,
+    0xd99b_601e_bfaa_17fa,
 ];
 
 const FORMAT: UidFormat = UidFormat::Hashed { period: 2_592_000, offset: 0 };
@@ -118,6 +139,13 @@ fn extracted(secrets: &mut Secrets) {
 fn extracted_in_batch(secrets: &mut Secrets) {
     let identities: Vec<_> = (0..9_u8).map(|n| uid(&[n; 32])).collect();
     black_box(master_secret(secrets).extract_batch(&identities));
+}
+
+/// z = q - 1, so that a + z = 0 mod q for the identity a = 1: the inversion that a batch shares has a zero in it.
+fn extracted_beside_none(_: &mut Secrets) {
+    let z = Secrets::of(LAST_MASTER_SECRET.map(u64::to_be_bytes).as_flattened());
+    let rsks = MasterSecret::from_octets(&z).expect("in range").extract_batch(&[alice(), uid(&[1]), bob()]);
+    assert!(rsks[0].is_ok() && rsks[1].is_err() && rsks[2].is_ok());
 }
 
 fn encapsulated(secrets: &mut Secrets) {

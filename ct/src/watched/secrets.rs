@@ -1,6 +1,7 @@
 //! A random source whose octets are secret.
 
 use std::convert::Infallible;
+use std::hint::black_box;
 
 use mikey_sakke::hazmat::watched::make_secret;
 use mikey_sakke_ct::Octets;
@@ -15,6 +16,13 @@ impl Secrets {
     pub fn octets<const N: usize>(&mut self) -> [u8; N] {
         let mut octets = [0; N];
         self.fill(&mut octets);
+        octets
+    }
+
+    /// Octets that are given, which the compiler no longer knows.
+    pub fn of(octets: &[u8]) -> Vec<u8> {
+        let octets = black_box(octets.to_vec());
+        make_secret(&octets);
         octets
     }
 
