@@ -1,5 +1,5 @@
-//! The schemes and the I_MESSAGE, alone and in batches: with the feature `hazmat` under every backend that the processor has, else under the
-//! fastest.
+//! The schemes and the I_MESSAGE, alone and in batches: with the feature `hazmat` under every backend that the
+//! processor has, else under the fastest.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -100,7 +100,8 @@ impl Ksak {
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the pair fails the check that its user would make.
+    /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the pair fails the check that its user would
+    /// make.
     pub fn issue<R: TryCryptoRng + ?Sized>(&self, identity: &Uid, rng: &mut R) -> Result<SigningPair, Error> {
         on_clean_stack(Reach::P256, || {
             let context = [identity.as_octets(), &self.kpak.octets];
@@ -255,8 +256,8 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the computation was disturbed, whose result could
-    /// give SSK away.
+    /// [`Error::Random`] if the random source fails; [`Error::Fault`] if the computation was disturbed, whose result
+    /// could give SSK away.
     pub fn sign<R: TryCryptoRng + ?Sized>(&self, message: &[u8], rng: &mut R) -> Result<Signature, Error> {
         on_clean_stack(Reach::P256, || {
             random::retry(|attempt| {

@@ -184,11 +184,13 @@ pub enum KeyMaterialError {
     Kpak,
     /// PVT is not the 65-octet encoding of a point of P-256 (RFC 6507, section 5.1.2).
     Pvt,
-    /// SSK is not 32 octets with a value in 1..q-1, or does not belong to KPAK, PVT and identity (RFC 6507, section 5.1.2).
+    /// SSK is not 32 octets with a value in 1..q-1, or does not belong to KPAK, PVT and identity (RFC 6507, section
+    /// 5.1.2).
     Ssk,
     /// The KMS Public Key Z is not the 257-octet encoding of a point of order q (RFC 6508, section 6.1.1).
     PublicKey,
-    /// The RSK is not the 257-octet encoding of a point of order q, or does not belong to Z and identity (RFC 6508, section 6.1.2).
+    /// The RSK is not the 257-octet encoding of a point of order q, or does not belong to Z and identity (RFC 6508,
+    /// section 6.1.2).
     Rsk,
     /// The UserID of a key set is not the UID of its user, KMS and key period (TS 33.180, D.3.3).
     UserId,

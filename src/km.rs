@@ -1,15 +1,16 @@
 //! The messages that a key management client and server of SEAL exchange (3GPP TS 33.434, clause 5.3).
 //!
-//! A client sends a [`Request`] for the key material of a service, or of one client, device or user of it ([`Subject`]);
-//! the server answers with a [`Response`]: a [`Payload`], or an [`ErrorCode`]. [`retrieval`] has the same exchange as a
-//! REST API (TS 29.549, SS_KeyInfoRetrieval), [`domain`] what the server publishes of its security domain,
-//! [`exchange`] what the servers of two domains tell each other of it, [`record`] what a provisioning service stores.
+//! A client sends a [`Request`] for the key material of a service, or of one client, device or user of it
+//! ([`Subject`]); the server answers with a [`Response`]: a [`Payload`], or an [`ErrorCode`]. [`retrieval`] has the
+//! same exchange as a REST API (TS 29.549, SS_KeyInfoRetrieval), [`domain`] what the server publishes of its security
+//! domain, [`exchange`] what the servers of two domains tell each other of it, [`record`] what a provisioning service
+//! stores.
 //!
 //! TS 33.434 fixes the fields and leaves their encoding open. Here they are JSON in UTF-8, under their names in the
 //! standard, Date/Time as `DateTime` in seconds since 1970-01-01T00:00:00Z. Reading is strict: a member that stands
 //! twice is refused, whether it is known or not, and so is an integer with a fraction, an exponent or quotes. Members
-//! that are not known are ignored. A text has 1 to [`MAX_TEXT_OCTETS`] octets and no control characters, and a URI is in
-//! its one spelling ([`Uri`]), so that two URIs are the same if their octets are.
+//! that are not known are ignored. A text has 1 to [`MAX_TEXT_OCTETS`] octets and no control characters, and a URI is
+//! in its one spelling ([`Uri`]), so that two URIs are the same if their octets are.
 //!
 //! There is no transport, no clock and no store: the caller passes in the time, and decides who may have what.
 //!

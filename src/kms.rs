@@ -81,8 +81,8 @@ impl Kms {
         self.issue_with(user, period, self.master_secret.extract(&uid)?, rng)
     }
 
-    /// Issues the keys of several users and periods, at less cost than one by one. The results are in the order given, and
-    /// each is what [`Kms::issue`] gives; one that fails leaves the others as they are.
+    /// Issues the keys of several users and periods, at less cost than one by one. The results are in the order given,
+    /// and each is what [`Kms::issue`] gives; one that fails leaves the others as they are.
     pub fn issue_batch<R: TryCryptoRng + ?Sized>(
         &self,
         users: &[(&Uri, KeyPeriod)],
@@ -103,7 +103,8 @@ impl Kms {
         uids.into_iter().map(|uid| uid.map_err(Error::from).and_then(|_| next())).collect()
     }
 
-    /// Issues the keys of a user for a key period with the RSK that was extracted for them before, which is not checked.
+    /// Issues the keys of a user for a key period with the RSK that was extracted for them before, which is not
+    /// checked.
     ///
     /// # Errors
     ///

@@ -7,10 +7,10 @@
 //! What is made follows the standards. What is read may depart from them as far as a [`Tolerance`] allows, each by its
 //! name: those that devices in the field need are the default.
 //!
-//! [`inspect`] says what octets hold and all that is wrong with them. [`i_message`] holds the profile of the one message
-//! of MIKEY-SAKKE (RFC 6509), [`error_message`] the answer to one that is not accepted, [`prf`] the derivation of session
-//! keys, [`sdp`] the way in which SDP carries messages. [`envelope`] protects messages of the modes with a pre-shared or an
-//! envelope key. Nothing here signs, or looks at a clock.
+//! [`inspect`] says what octets hold and all that is wrong with them. [`i_message`] holds the profile of the one
+//! message of MIKEY-SAKKE (RFC 6509), [`error_message`] the answer to one that is not accepted, [`prf`] the derivation
+//! of session keys, [`sdp`] the way in which SDP carries messages. [`envelope`] protects messages of the modes with a
+//! pre-shared or an envelope key. Nothing here signs, or looks at a clock.
 //!
 //! ```
 //! # fn main() -> Result<(), mikey_sakke::Error> {

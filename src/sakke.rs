@@ -149,8 +149,8 @@ impl MasterSecret {
     }
 }
 
-/// The RSK \[k\]P from a + z, k and \[k\]P, once k (a + z) = 1 mod q, and the RSK is on E and not the identity, which has
-/// no inverse of its denominator.
+/// The RSK \[k\]P from a + z, k and \[k\]P, once k (a + z) = 1 mod q, and the RSK is on E and not the identity, which
+/// has no inverse of its denominator.
 fn release(sum: &Scalar, k: &Scalar, point: &EdwardsPoint<Fp>, denominator_inverse: &Fp) -> Result<Rsk, Error> {
     if declassify(sum.is_zero(), "that an identity has no key is the answer") {
         return Err(UsageError::IdentityWithoutKey.into());

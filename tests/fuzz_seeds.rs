@@ -1,4 +1,5 @@
-//! Where the fuzz targets of the schemes start from: the vectors and every way that the targets have to go on from them.
+//! Where the fuzz targets of the schemes start from: the vectors and every way that the targets have to go on from
+//! them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;

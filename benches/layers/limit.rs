@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::backend::ifma::{Fp8, is_available};
 use crate::field::{Fp, Lanes};
 
-/// Multiply-adds in a multiplication: 20 steps of 20 limbs, low and high, for the product and again for its reduction, and
-/// one for the last quotient digit.
+/// Multiply-adds in a multiplication: 20 steps of 20 limbs, low and high, for the product and again for its reduction,
+/// and one for the last quotient digit.
 const PER_MULTIPLICATION: u32 = 20 * 20 * 2 * 2 + 1;
 
 /// Independent sums: twice a latency of 4 cycles and a throughput of 2 in each, and some more.

@@ -1,5 +1,5 @@
-//! Functions that must be found: each uses a secret as it should not. They are public and not inlined, so that the compiler
-//! keeps them as they are.
+//! Functions that must be found: each uses a secret as it should not. They are public and not inlined, so that the
+//! compiler keeps them as they are.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! XML that is read is written so that it reads the same, wrapped or not; nothing panics, and keys are imported by their
-//! checks alone.
+//! XML that is read is written so that it reads the same, wrapped or not; nothing panics, and keys are imported by
+//! their checks alone.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! Messages that break off, or go on, or are damaged: everything that an inspection says lies within the octets, and the
-//! parts follow on each other.
+//! Messages that break off, or go on, or are damaged: everything that an inspection says lies within the octets, and
+//! the parts follow on each other.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

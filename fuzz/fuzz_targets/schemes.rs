@@ -54,7 +54,8 @@ impl Group {
         Ok(octets(&value, N).try_into().expect("N octets"))
     }
 
-    /// An encoded point: any octets, points of any order on the curve or beside it, and coordinates that are not reduced.
+    /// An encoded point: any octets, points of any order on the curve or beside it, and coordinates that are not
+    /// reduced.
     pub fn point<const N: usize>(&self, input: &mut Unstructured) -> Result<Vec<u8>> {
         let multiple = |k: &BigUint, point| self.curve.multiply(k, &Some(point));
         let point = match input.int_in_range(0..=4u8)? {

@@ -9,21 +9,21 @@
 //! t -> (t + (t mod 2^52) Kp) / 2^52 = floor(t / 2^52) + (t mod 2^52) NP
 //! ```
 //!
-//! so that the quotient digit is the low limb itself. It costs nothing, and as multiply-adds read 52 bits only it need not
-//! even be masked. Such a step leaves t below 2^1077 instead of 2^1041; the last of the 20 steps is therefore the
+//! so that the quotient digit is the low limb itself. It costs nothing, and as multiply-adds read 52 bits only it need
+//! not even be masked. Such a step leaves t below 2^1077 instead of 2^1041; the last of the 20 steps is therefore the
 //! classic one, with p and a multiplication by K.
 //!
 //! # Bounds
 //!
 //! p is 0.5995 * 2^1024. Limbs are below 2^52, so a value is below 2^1040 = 109,312 p. A sum T of products gives
 //! T / 2^1040 + (1 + K / 2^52) p < T / 2^1040 + 1.258 p at most, which is below 2p as long as T <= 81,000 p^2. A sum
-//! is made of n values, each below 2p or, where subtracted, counted as 8p; so nm <= 800 for all products together keeps T below
-//! 800 * (10p)^2. Columns take at most 8 terms below 2^52 in each of 20 steps, less than 2^60.
+//! is made of n values, each below 2p or, where subtracted, counted as 8p; so nm <= 800 for all products together keeps
+//! T below 800 * (10p)^2. Columns take at most 8 terms below 2^52 in each of 20 steps, less than 2^60.
 //!
 //! # Safety
 //!
-//! Every function with a target feature is called from a method of [`Fp8`], [`Sum8`], [`Complex`] or [`Pair`]. Their constructors
-//! make sure that the processor has the features, so that a value is the proof.
+//! Every function with a target feature is called from a method of [`Fp8`], [`Sum8`], [`Complex`] or [`Pair`]. Their
+//! constructors make sure that the processor has the features, so that a value is the proof.
 
 mod complex;
 mod madd;

@@ -343,8 +343,8 @@ pub(crate) const fn reduce(mut t: DoubleWords, m: &Modulus) -> Words {
     reduce_once(high, top, &m.words)
 }
 
-/// ab / R mod m, for ab < mR: product and reduction in turns, one word of b at a time, which is a little faster than one
-/// after the other. The sum stays below 2m after each word, so that one bit beyond its words is enough.
+/// ab / R mod m, for ab < mR: product and reduction in turns, one word of b at a time, which is a little faster than
+/// one after the other. The sum stays below 2m after each word, so that one bit beyond its words is enough.
 #[inline]
 pub(crate) const fn multiply(a: &Words, b: &Words, m: &Modulus) -> Words {
     let mut t = [0; WORDS];

@@ -2,8 +2,8 @@
 //! time makes.
 //!
 //! To memcheck a secret is memory without a value: it follows it through all that is computed, and reports each branch
-//! and each address that depends on it. A request to valgrind is a sequence of instructions that does nothing outside of
-//! it (valgrind manual, section 3.1).
+//! and each address that depends on it. A request to valgrind is a sequence of instructions that does nothing outside
+//! of it (valgrind manual, section 3.1).
 
 use core::arch::asm;
 

@@ -7,8 +7,8 @@
 //! to (d, e) = (0, 1) modulo m keep f = d x and g = e x, up to powers of 2 that are divided out, so that d ends as the
 //! inverse of x when f ends as 1, and as its opposite when f ends as -1.
 //!
-//! With delta = 1/2 at first, (45907n + 26313) / 19929 steps are enough for any m and x below 2^n: 591 for 256 bits, 2360 for
-//! 1024.
+//! With delta = 1/2 at first, (45907n + 26313) / 19929 steps are enough for any m and x below 2^n: 591 for 256 bits,
+//! 2360 for 1024.
 
 /// Steps whose effect one matrix describes.
 const BATCH: u32 = 62;

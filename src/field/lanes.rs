@@ -13,8 +13,8 @@ pub(crate) const MAX_LANES: usize = 8;
 
 /// As many elements of F_p as a backend computes with at once, all treated alike.
 ///
-/// A value is reduced as far as multiplication reduces it. Sums and differences of values are of another type, because a
-/// backend may leave them unreduced. The rule that keeps them within bounds: where a sum of n values is multiplied by
+/// A value is reduced as far as multiplication reduces it. Sums and differences of values are of another type, because
+/// a backend may leave them unreduced. The rule that keeps them within bounds: where a sum of n values is multiplied by
 /// one of m values, nm is at most 800, and so is the total over the products that are added up.
 pub(crate) trait Lanes: Copy + Zeroize + Send + Sync + 'static {
     /// Sums and differences.

@@ -6,9 +6,9 @@ use super::Fp;
 
 /// Two elements that are treated alike.
 ///
-/// Sums and differences are left unreduced where that is faster; multiplication reduces. The rule that keeps them within
-/// bounds: what is subtracted is at most eight products added up, and what is multiplied is the sum of at most eight
-/// products and two differences.
+/// Sums and differences are left unreduced where that is faster; multiplication reduces. The rule that keeps them
+/// within bounds: what is subtracted is at most eight products added up, and what is multiplied is the sum of at most
+/// eight products and two differences.
 pub(crate) trait Pair: Copy + Zeroize {
     fn new(first: &Fp, second: &Fp) -> Self;
 

@@ -246,8 +246,8 @@ mod lanes {
     use crate::backend::Backend;
     use crate::backend::ifma::Fp8;
 
-    /// Every operation on pairs, with what is subtracted and multiplied as large as the rule allows it. Of all results the first
-    /// elements and then the second ones.
+    /// Every operation on pairs, with what is subtracted and multiplied as large as the rule allows it. Of all results
+    /// the first elements and then the second ones.
     fn pairs<F: Lanes>(numbers: &[BigUint; 4]) -> Vec<BigUint> {
         let [a, b, c, d] = numbers.each_ref().map(residue::<P>);
         let (x, y) = (F::Pair::new(&a, &b), F::Pair::new(&c, &d));

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! In extended coordinates (X : Y : Z : T), XY = ZT, one law adds and doubles (Hisil, Wong, Carter and Dawson,
-//! 2008). Among points of order q and the identity (0 : 1 : 1 : 0) it has no exception. With points of even order it does:
-//! sums become (0 : 0 : 0 : 0), and the two points of order 4 have no image. Hence the only way in is [`OrderQ`].
+//! 2008). Among points of order q and the identity (0 : 1 : 1 : 0) it has no exception. With points of even order it
+//! does: sums become (0 : 0 : 0 : 0), and the two points of order 4 have no image. Hence the only way in is [`OrderQ`].
 
 use subtle::{Choice, ConstantTimeEq, CtOption};
 use zeroize::Zeroize;
@@ -97,7 +97,8 @@ impl<F: Lanes> EdwardsPoint<F> {
         Self::complete(&e, &f, &g, &h)
     }
 
-    /// The last step of addition and doubling. Where F and H have the other sign, all coordinates have, and the point is the same.
+    /// The last step of addition and doubling. Where F and H have the other sign, all coordinates have, and the point
+    /// is the same.
     fn complete(e: &F::Sum, f: &F::Sum, g: &F::Sum, h: &F::Sum) -> Self {
         Self { x: F::multiply(e, f), y: F::multiply(g, h), z: F::multiply(f, g), t: F::multiply(e, h) }
     }

@@ -61,9 +61,9 @@ impl TableSize {
         }
     }
 
-    /// The entries for a digit, and the digits that share them, each of those but one for the price of a doubling for each
-    /// of its bits. A small table is at most 256 KiB: what is fastest within that depends on how many lanes share the
-    /// doublings.
+    /// The entries for a digit, and the digits that share them, each of those but one for the price of a doubling for
+    /// each of its bits. A small table is at most 256 KiB: what is fastest within that depends on how many lanes
+    /// share the doublings.
     const fn shape(self, lanes: usize) -> (usize, usize) {
         match self {
             Self::Full => (ENTRIES, 1),

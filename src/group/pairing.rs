@@ -8,8 +8,8 @@
 //! polynomial in the coordinates of Q that has all lines of the step. That changes f by vertical lines and constants
 //! alone, whose values lie in F_p and vanish in PF_p.
 //!
-//! Once prepared, the loop splits into chunks that do not wait for each other, one for each lane of the backend, joined by
-//! squarings.
+//! Once prepared, the loop splits into chunks that do not wait for each other, one for each lane of the backend, joined
+//! by squarings.
 //!
 //! The arguments may be exchanged, <A, B> = <B, A>, since both are multiples of P.
 
@@ -34,7 +34,8 @@ use crate::field::{Fp, Fp2};
 pub(super) use digits::DIGITS;
 pub(super) use miller::MillerLines;
 
-/// The lines of Miller's loop for a fixed first argument, which may be secret (an RSK), prepared for the backend in use.
+/// The lines of Miller's loop for a fixed first argument, which may be secret (an RSK), prepared for the backend in
+/// use.
 pub(crate) trait PreparedPairing: Send + Sync + fmt::Debug {
     /// <A, Q> as a class of F_p^2, where Q is a point of E of any order: the loop, then the power (p + 1)/q = 4.
     fn pair(&self, q: &AffinePoint) -> Fp2<Fp>;

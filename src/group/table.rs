@@ -109,8 +109,8 @@ impl<F: Lanes, const N: usize> PointTable<F, N> {
         Self { rows, groups }
     }
 
-    /// Adds to each lane of each sum its share of the product with a scalar, whose whole is the sum of the lanes. Group by
-    /// group for all scalars, so that a group that was read stays in a near cache.
+    /// Adds to each lane of each sum its share of the product with a scalar, whose whole is the sum of the lanes. Group
+    /// by group for all scalars, so that a group that was read stays in a near cache.
     pub(crate) fn accumulate(&self, sums: &mut [EdwardsPoint<F>], digits: &[SignedDigits]) {
         let stride = self.groups.len() * self.rows;
         for row in (0..self.rows).rev() {
@@ -161,8 +161,8 @@ impl<F: Lanes, const N: usize> PointGroup<F, N> {
 }
 
 impl<F: Lanes> EdwardsPoint<F> {
-    /// The sum with the affine point of which Y - X, Y + X and XY are given, or where `negative` with its opposite, which has
-    /// X and XY of the other sign.
+    /// The sum with the affine point of which Y - X, Y + X and XY are given, or where `negative` with its opposite,
+    /// which has X and XY of the other sign.
     fn add_selected(&self, negative: &F::Mask, minus: &F, plus: &F, t: &F) -> Self {
         let swap = |a: &F, b: &F| F::choose(negative, b.as_sum(), a.as_sum());
         self.add_affine(&swap(minus, plus), &swap(plus, minus), &signed(negative, t))

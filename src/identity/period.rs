@@ -68,7 +68,8 @@ impl UidFormat {
     ///
     /// # Errors
     ///
-    /// [`UsageError::UidFormat`] if the period is not of this format; [`UsageError::Time`] if an end cannot be expressed.
+    /// [`UsageError::UidFormat`] if the period is not of this format; [`UsageError::Time`] if an end cannot be
+    /// expressed.
     pub fn span(self, key_period: KeyPeriod) -> Result<(Timestamp, Timestamp), UsageError> {
         match (self, key_period) {
             (Self::Monthly, KeyPeriod::Month { year, month }) => {

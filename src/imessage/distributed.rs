@@ -22,7 +22,8 @@ pub struct DistributedKey<I = Uri> {
     pub key: Ssv,
     /// Its identifier, the same for all who got the key.
     pub id: SkId,
-    /// The CSB-ID of the message: `id`, or where the purpose is diversified, the identifier by which this user knows the key.
+    /// The CSB-ID of the message: `id`, or where the purpose is diversified, the identifier by which this user knows
+    /// the key.
     pub csb_id: SkId,
     /// Whether each user knows the key by an identifier of his own.
     pub is_diversified: bool,
@@ -43,8 +44,8 @@ pub struct DistributedKey<I = Uri> {
 }
 
 impl<I> DistributedKey<I> {
-    /// Whether the key is in use at an instant, by the activation and expiry times of its properties. Its status is left to the
-    /// caller: see [`KeyProperties::is_revoked`].
+    /// Whether the key is in use at an instant, by the activation and expiry times of its properties. Its status is
+    /// left to the caller: see [`KeyProperties::is_revoked`].
     pub fn is_in_use_at(&self, at: Timestamp) -> bool {
         let Some(properties) = &self.properties else { return at >= self.timestamp };
         let is_activated = match properties.activation {
@@ -54,9 +55,9 @@ impl<I> DistributedKey<I> {
         is_activated && (properties.expiry == 0 || at.to_unix() < properties.expiry)
     }
 
-    /// What SRTP starts from, for a crypto session of media that `sender` sends: with end-point diversity each sender has
-    /// keys of his own, and MKI is the identifier of the key followed by his own; without, all have the same, and MKI is
-    /// the identifier of the key.
+    /// What SRTP starts from, for a crypto session of media that `sender` sends: with end-point diversity each sender
+    /// has keys of his own, and MKI is the identifier of the key followed by his own; without, all have the same,
+    /// and MKI is the identifier of the key.
     ///
     /// # Errors
     ///

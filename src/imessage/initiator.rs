@@ -61,10 +61,10 @@ impl Initiator {
     ///
     /// # Errors
     ///
-    /// [`UsageError::KeyPeriod`] if no usable keys are held for the key period of `at`; [`UsageError::Certificate`] if the
-    /// recipient's KMS certificate is not usable then; [`UsageError::UidFormat`] if the recipient's URI does not fit the format
-    /// of his KMS; [`UsageError::FieldLength`] or [`UsageError::OnlyTolerated`] if sessions, policies or properties do not fit the message; [`Error::Random`] if the random source
-    /// fails.
+    /// [`UsageError::KeyPeriod`] if no usable keys are held for the key period of `at`; [`UsageError::Certificate`] if
+    /// the recipient's KMS certificate is not usable then; [`UsageError::UidFormat`] if the recipient's URI does
+    /// not fit the format of his KMS; [`UsageError::FieldLength`] or [`UsageError::OnlyTolerated`] if sessions,
+    /// policies or properties do not fit the message; [`Error::Random`] if the random source fails.
     pub fn distribute<R: TryCryptoRng + ?Sized>(
         &self,
         bundle: &KeyBundle,
@@ -78,8 +78,9 @@ impl Initiator {
         composer.message(recipient, &uid, &encapsulated, at, rng)
     }
 
-    /// Makes a message for each member of a group, in the order of the recipients. A recipient for whom it fails does not
-    /// keep the others from theirs. The iterator works in batches of [`Initiator::BATCH`], and holds no more than one.
+    /// Makes a message for each member of a group, in the order of the recipients. A recipient for whom it fails does
+    /// not keep the others from theirs. The iterator works in batches of [`Initiator::BATCH`], and holds no more
+    /// than one.
     ///
     /// The messages are stamped one after the other from `at` on, 2^-32 seconds apart, and all in its key period.
     /// Errors are those of [`Initiator::distribute`].
@@ -95,14 +96,14 @@ impl Initiator {
         batches.flat_map(move |(number, batch)| group.messages(number * Self::BATCH, batch, rng))
     }
 
-    /// Recovers a key from a message that this initiator made himself, by its SAKKE-to-self (TS 33.180, E.5). `near` tells
-    /// the era of the timestamp: any instant within 68 years.
+    /// Recovers a key from a message that this initiator made himself, by its SAKKE-to-self (TS 33.180, E.5). `near`
+    /// tells the era of the timestamp: any instant within 68 years.
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`] for malformed octets; [`UsageError::KeyPeriod`] if the keys of the message's key period are not held;
-    /// [`Refusal::Unsupported`] if the message has no SAKKE-to-self, or one of another parameter set or identifier scheme;
-    /// [`Error::Rejected`] if a cryptographic check fails, as it does for messages of others.
+    /// [`Error::Decode`] for malformed octets; [`UsageError::KeyPeriod`] if the keys of the message's key period are
+    /// not held; [`Refusal::Unsupported`] if the message has no SAKKE-to-self, or one of another parameter set or
+    /// identifier scheme; [`Error::Rejected`] if a cryptographic check fails, as it does for messages of others.
     pub fn recover(&self, octets: &[u8], near: Timestamp) -> Result<Opened, Error> {
         let message = Message::decode_with(octets, Tolerances::NONE)?;
         let profile = IMessage::from_message(&message)?;

@@ -67,8 +67,8 @@ pub struct KeyBundle {
 }
 
 impl KeyBundle {
-    /// A given key: 16 octets, its SK-ID, and the 16 octets of RAND that go into what is derived from it. A distribution
-    /// that is taken up again has to use the same three.
+    /// A given key: 16 octets, its SK-ID, and the 16 octets of RAND that go into what is derived from it. A
+    /// distribution that is taken up again has to use the same three.
     ///
     /// # Errors
     ///
@@ -80,8 +80,8 @@ impl KeyBundle {
         Ok(Self { profile, key, id, rand, properties: None })
     }
 
-    /// A new random key. Where other keys of the same initiator are in use, [`Keyring::generate`](super::Keyring::generate)
-    /// gives one whose SK-ID differs from theirs.
+    /// A new random key. Where other keys of the same initiator are in use,
+    /// [`Keyring::generate`](super::Keyring::generate) gives one whose SK-ID differs from theirs.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! Key parameters (3GPP TS 33.180, E.6): the properties of the key, encrypted under a key that is derived from it, DPCK.
+//! Key parameters (3GPP TS 33.180, E.6): the properties of the key, encrypted under a key that is derived from it,
+//! DPCK.
 
 use alloc::vec::Vec;
 

@@ -8,8 +8,8 @@ use super::{KeyBundle, Profile, SkId};
 use crate::error::Error;
 use crate::identity::Uri;
 
-/// Keys by who distributed them and their SK-ID: a [`DistributedKey`](super::DistributedKey) at a responder, a [`KeyBundle`] at an
-/// initiator.
+/// Keys by who distributed them and their SK-ID: a [`DistributedKey`](super::DistributedKey) at a responder, a
+/// [`KeyBundle`] at an initiator.
 ///
 /// An SK-ID alone names no key. Its 28 random bits are as likely as not to collide among 19,000 keys, and another
 /// initiator may choose them at will.

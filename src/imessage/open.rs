@@ -72,7 +72,8 @@ pub(super) fn verify(
     if lengths.any(verifies) { Ok(()) } else { Err(Rejected) }
 }
 
-/// Whether a SAKKE payload is of the parameter set that is implemented, and for identities as the user's KMS forms them.
+/// Whether a SAKKE payload is of the parameter set that is implemented, and for identities as the user's KMS forms
+/// them.
 pub(super) fn is_supported(sakke: &Sakke, keys: &UserKeys) -> bool {
     sakke.params == SakkeParams::SET_1 && sakke.id_scheme == id_scheme(keys.certificate().uid_format())
 }

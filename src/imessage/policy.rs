@@ -33,10 +33,11 @@ pub struct Policy {
 pub struct Acceptance {
     /// Whose keys are accepted.
     pub initiators: Initiators,
-    /// The KMS that they have their keys from; any that is trusted, unless given. A user is told from another by his KMS as
-    /// well as his URI: a KMS can issue keys for every URI, those of other domains included.
+    /// The KMS that they have their keys from; any that is trusted, unless given. A user is told from another by his
+    /// KMS as well as his URI: a KMS can issue keys for every URI, those of other domains included.
     pub kms: Option<Uri>,
-    /// Whether each user knows such keys by an identifier of his own; see [`Profile::is_diversified`](super::Profile::is_diversified).
+    /// Whether each user knows such keys by an identifier of his own; see
+    /// [`Profile::is_diversified`](super::Profile::is_diversified).
     pub is_diversified: bool,
 }
 
@@ -60,8 +61,8 @@ impl Policy {
         Self { purposes: purposes.into_iter().map(accept).collect(), other_purposes: None, ..Self::default() }
     }
 
-    /// For the services of TS 33.180: group master keys, with end-point diversity, and keys for multicast signalling from the
-    /// servers given alone; private call keys and client-server keys from anyone.
+    /// For the services of TS 33.180: group master keys, with end-point diversity, and keys for multicast signalling
+    /// from the servers given alone; private call keys and client-server keys from anyone.
     pub fn ts33180(group_managers: Initiators, signalling_servers: Initiators) -> Self {
         let others =
             [(Purpose::PCK, Initiators::Any), (Purpose::CSK, Initiators::Any), (Purpose::MUSIK, signalling_servers)];

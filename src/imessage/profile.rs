@@ -157,8 +157,8 @@ impl Profile {
         Self { hides_identities: true, ..self }
     }
 
-    /// The same profile with the key encapsulated to the initiator as well (TS 33.180, E.5), who can recover it from his
-    /// own message: see [`Initiator::recover`](super::Initiator::recover).
+    /// The same profile with the key encapsulated to the initiator as well (TS 33.180, E.5), who can recover it from
+    /// his own message: see [`Initiator::recover`](super::Initiator::recover).
     #[must_use]
     pub fn with_sakke_to_self(self) -> Self {
         Self { has_sakke_to_self: true, ..self }
@@ -172,8 +172,8 @@ impl Profile {
     }
 
     /// The SRTP policy that holds by default for keys of this purpose, under a policy number (TS 33.180, annex E):
-    /// AEAD_AES_128_GCM with a salt of 12 octets and a tag of 16. For groups, an authentication by RCCm3 as well, with the
-    /// rollover counter in every packet. None where TS 33.180 has none.
+    /// AEAD_AES_128_GCM with a salt of 12 octets and a tag of 16. For groups, an authentication by RCCm3 as well, with
+    /// the rollover counter in every packet. None where TS 33.180 has none.
     pub fn default_srtp_policy(&self, policy: u8) -> Option<Sp> {
         let params = match self.purpose {
             Purpose::GMK => GROUP_SRTP,

@@ -23,7 +23,8 @@ pub struct KeyProperties {
     pub key_type: u8,
     /// The status bits; see [`KeyProperties::is_revoked`].
     pub status: u32,
-    /// When the key comes into use, in seconds since 1970-01-01T00:00:00Z: 40 bits, 0 for the timestamp of the message.
+    /// When the key comes into use, in seconds since 1970-01-01T00:00:00Z: 40 bits, 0 for the timestamp of the
+    /// message.
     pub activation: u64,
     /// When the key expires, in seconds since 1970-01-01T00:00:00Z: 40 bits, 0 for never.
     pub expiry: u64,
@@ -61,8 +62,8 @@ impl KeyProperties {
     ///
     /// # Errors
     ///
-    /// [`DecodeErrorKind::Truncated`] if it ends within a field, [`DecodeErrorKind::TrailingOctets`] if the list of groups is longer
-    /// than its groups. Offsets count from the key type.
+    /// [`DecodeErrorKind::Truncated`] if it ends within a field, [`DecodeErrorKind::TrailingOctets`] if the list of
+    /// groups is longer than its groups. Offsets count from the key type.
     pub fn decode(octets: &[u8]) -> Result<Self, DecodeError> {
         let mut fields = Fields { octets, offset: 0 };
         let key_type = fields.number(1)? as u8;
@@ -82,8 +83,8 @@ impl KeyProperties {
     ///
     /// # Errors
     ///
-    /// [`UsageError::FieldLength`] if a time does not fit 40 bits, text or groups do not fit their length, there are more than 255
-    /// groups, or the key is none for groups and has some.
+    /// [`UsageError::FieldLength`] if a time does not fit 40 bits, text or groups do not fit their length, there are
+    /// more than 255 groups, or the key is none for groups and has some.
     pub fn encode(&self) -> Result<Vec<u8>, UsageError> {
         let mut octets = Vec::from([self.key_type]);
         octets.extend_from_slice(&self.status.to_be_bytes());

@@ -45,8 +45,8 @@ impl Responder {
         self.replay.forget_before(now);
     }
 
-    /// The same with the memory of an earlier responder of this user, whose place it takes: what that one has accepted is
-    /// not accepted again.
+    /// The same with the memory of an earlier responder of this user, whose place it takes: what that one has accepted
+    /// is not accepted again.
     #[must_use]
     pub fn remembering(self, earlier: Self) -> Self {
         Self { replay: self.replay.after(earlier.replay), ..self }
@@ -94,8 +94,8 @@ impl Responder {
         self.extract_from(octets, Some(initiator), now)
     }
 
-    /// As [`Responder::extract`], for a message that names its initiator by UID alone, where the signalling that tells his
-    /// URI is encrypted under the key (TS 33.180, 5.2.6).
+    /// As [`Responder::extract`], for a message that names its initiator by UID alone, where the signalling that tells
+    /// his URI is encrypted under the key (TS 33.180, 5.2.6).
     ///
     /// # Errors
     ///
@@ -183,7 +183,8 @@ impl Responder {
         })
     }
 
-    /// The keys of the user that the message is for, of the key period that its timestamp falls in, if they may be used now.
+    /// The keys of the user that the message is for, of the key period that its timestamp falls in, if they may be used
+    /// now.
     fn own_keys(&self, message: &IMessage<'_>, timestamp: Timestamp, now: Timestamp) -> Result<Arc<UserKeys>, Refusal> {
         let usable = |keys: &&Arc<UserKeys>| {
             let certificate = keys.certificate();

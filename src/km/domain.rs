@@ -136,8 +136,8 @@ impl Domain {
     ///
     /// [`UsageError::Certificate`] unless there are 1 to [`MAX_CERTIFICATES`], all of one KMS, with one format of
     /// UIDs, and each with keys of its own; [`UsageError::UidFormat`] unless the UIDs are hashed;
-    /// [`UsageError::CertificateOverlap`] if two that are not revoked are for the same key period; [`UsageError::FieldLength`] if a URI has
-    /// more than [`MAX_TEXT_OCTETS`](super::MAX_TEXT_OCTETS).
+    /// [`UsageError::CertificateOverlap`] if two that are not revoked are for the same key period;
+    /// [`UsageError::FieldLength`] if a URI has more than [`MAX_TEXT_OCTETS`](super::MAX_TEXT_OCTETS).
     pub fn new(skms_uri: Uri, certificates: Vec<DomainCertificate>) -> Result<Self, UsageError> {
         let first = certificates.first().ok_or(UsageError::Certificate)?.certificate();
         super::check_length(&skms_uri)?;

@@ -125,8 +125,8 @@ impl ValKeyInfo {
     ///
     /// # Errors
     ///
-    /// [`ResponseError::Failed`] if it reports an error, [`ResponseError::Subject`] for a VAL client, which has no member
-    /// here.
+    /// [`ResponseError::Failed`] if it reports an error, [`ResponseError::Subject`] for a VAL client, which has no
+    /// member here.
     pub fn from_response(response: Response) -> Result<Self, ResponseError> {
         if let Some(code) = response.error_code() {
             return Err(ResponseError::Failed(code));

@@ -20,8 +20,8 @@ impl TrustedCertificates {
     ///
     /// # Errors
     ///
-    /// [`UsageError::CertificateOverlap`] if another certificate of the KMS is valid at some of the same time, and neither
-    /// is revoked. Nothing is changed then.
+    /// [`UsageError::CertificateOverlap`] if another certificate of the KMS is valid at some of the same time, and
+    /// neither is revoked. Nothing is changed then.
     pub fn add(&mut self, certificate: Arc<KmsCertificate>) -> Result<(), UsageError> {
         let of_kms = self.0.entry(certificate.kms_uri().clone()).or_default();
         let same = of_kms.iter().position(|trusted| trusted.has_the_keys_of(&certificate));

@@ -1,5 +1,5 @@
-//! Keys from a pre-shared or an envelope key, and what they protect: the keys in KEMAC, and a whole message by the MAC of
-//! KEMAC or V (RFC 3830, sections 4.1.4, 4.2.3 and 5.2).
+//! Keys from a pre-shared or an envelope key, and what they protect: the keys in KEMAC, and a whole message by the MAC
+//! of KEMAC or V (RFC 3830, sections 4.1.4, 4.2.3 and 5.2).
 
 use alloc::vec::Vec;
 
@@ -55,8 +55,8 @@ impl EnvelopeKeys {
         Ok(keys)
     }
 
-    /// Encrypts keys for KEMAC: as they are with [`EncrAlg::NULL`], else with [`EncrAlg::AES_CM_128`]. `timestamp` is the
-    /// 64-bit value of the message's T.
+    /// Encrypts keys for KEMAC: as they are with [`EncrAlg::NULL`], else with [`EncrAlg::AES_CM_128`]. `timestamp` is
+    /// the 64-bit value of the message's T.
     ///
     /// # Errors
     ///
@@ -106,9 +106,9 @@ impl EnvelopeKeys {
         Ok(())
     }
 
-    /// The octets of a message that ends with KEMAC or V, with its MAC computed: over all that stands before it, and over
-    /// `more`, which for V is IDi, IDr and the timestamp. What stands in the field of the MAC is not looked at, except that
-    /// it must be as long as the MAC.
+    /// The octets of a message that ends with KEMAC or V, with its MAC computed: over all that stands before it, and
+    /// over `more`, which for V is IDi, IDr and the timestamp. What stands in the field of the MAC is not looked
+    /// at, except that it must be as long as the MAC.
     ///
     /// # Errors
     ///

@@ -67,8 +67,8 @@ impl<'a> IMessage<'a> {
     /// * [`DecodeErrorKind::RandLength`] for a RAND shorter than [`MIN_RAND_OCTETS`];
     /// * [`DecodeErrorKind::Duplicate`] for a second T, RAND or SAKKE, [`DecodeErrorKind::DuplicateRole`] for a second
     ///   identity in the role of initiator, responder or KMS of either, [`DecodeErrorKind::DuplicatePolicy`] for a
-    ///   second SP with one policy number, [`DecodeErrorKind::DuplicateExtension`] for a second SAKKE-to-self or second key
-    ///   parameters;
+    ///   second SP with one policy number, [`DecodeErrorKind::DuplicateExtension`] for a second SAKKE-to-self or second
+    ///   key parameters;
     /// * [`DecodeErrorKind::Missing`], with offset 0, if T, RAND, SAKKE or SIGN is absent.
     pub fn from_message_with(message: &'a Message, tolerances: Tolerances) -> Result<Self, DecodeError> {
         let mut check = Check::new(tolerances);

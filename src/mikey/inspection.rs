@@ -16,8 +16,8 @@ use crate::error::{DecodeError, DecodeErrorKind};
 /// What [`inspect`] finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection<'a> {
-    /// HDR and the payloads, in the order of the message. A payload whose length cannot be told is the last, and has all
-    /// octets that are left.
+    /// HDR and the payloads, in the order of the message. A payload whose length cannot be told is the last, and has
+    /// all octets that are left.
     pub parts: Vec<InspectedPart<'a>>,
     /// Everything that is wrong, in the order in which it was found.
     pub faults: Vec<Fault>,

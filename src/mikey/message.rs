@@ -10,7 +10,8 @@ use super::registry::{PayloadType, SType};
 use super::tolerance::{Tolerance, Tolerances};
 use crate::error::{DecodeError, DecodeErrorKind, UsageError};
 
-/// The longest message that is read, in octets: more than any has, and few enough for what is made of the shortest payloads.
+/// The longest message that is read, in octets: more than any has, and few enough for what is made of the shortest
+/// payloads.
 pub const MAX_OCTETS: usize = 1 << 20;
 
 /// A MIKEY message (RFC 3830, section 6).

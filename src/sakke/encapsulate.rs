@@ -65,8 +65,8 @@ impl EncapsulationKey {
         self.encapsulate_with_intermediates(ssv).map(|result| result.encapsulated)
     }
 
-    /// Encapsulates an SSV to each of several recipients, at less cost than one by one. The results are in the order of the
-    /// recipients, and each is what [`EncapsulationKey::encapsulate`] gives.
+    /// Encapsulates an SSV to each of several recipients, at less cost than one by one. The results are in the order of
+    /// the recipients, and each is what [`EncapsulationKey::encapsulate`] gives.
     pub fn encapsulate_batch(recipients: &[&Self], ssv: &Ssv) -> Vec<Result<Encapsulated, UsageError>> {
         let results = Self::batch_with_intermediates(recipients, ssv).into_iter();
         results.map(|result| result.map(|result| result.encapsulated)).collect()
@@ -153,8 +153,8 @@ impl Unfinished {
     }
 }
 
-/// R and H = SSV xor HashToIntegerRange(g^r), where R comes with the inverse of its denominator, and g^r with that of its
-/// real part.
+/// R and H = SSV xor HashToIntegerRange(g^r), where R comes with the inverse of its denominator, and g^r with that of
+/// its real part.
 fn encode(
     ssv: &Ssv,
     r: &Scalar,

@@ -20,8 +20,8 @@ use crate::identity::Uid;
 
 /// The KMS Public Key Z, a point of order q.
 ///
-/// At its first encapsulation it is prepared for all that follow, with a table of [`TableSize::Full`] unless another was
-/// chosen; at the first validation of an RSK, with some 580 KB of lines. Copies share both.
+/// At its first encapsulation it is prepared for all that follow, with a table of [`TableSize::Full`] unless another
+/// was chosen; at the first validation of an RSK, with some 580 KB of lines. Copies share both.
 #[derive(Clone)]
 pub struct PublicKey {
     point: OrderQ,

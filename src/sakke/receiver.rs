@@ -23,8 +23,8 @@ use crate::secret::{Reach, Secret, declassify, on_clean_stack};
 
 /// An RSK that was checked against its identity and KMS.
 ///
-/// At its first decapsulation it is prepared for all that follow, or by [`ReceiverKey::prepare`] ahead of it: some 800 KB,
-/// which copies share.
+/// At its first decapsulation it is prepared for all that follow, or by [`ReceiverKey::prepare`] ahead of it: some 800
+/// KB, which copies share.
 #[derive(Clone)]
 pub struct ReceiverKey {
     encapsulation_key: EncapsulationKey,
@@ -40,7 +40,8 @@ impl ReceiverKey {
     ///
     /// # Errors
     ///
-    /// [`KeyMaterialError::Rsk`] if a check fails; [`UsageError::IdentityWithoutKey`] if no RSK can exist for the identity.
+    /// [`KeyMaterialError::Rsk`] if a check fails; [`UsageError::IdentityWithoutKey`] if no RSK can exist for the
+    /// identity.
     pub fn import(public_key: &PublicKey, identity: &Uid, rsk: &[u8]) -> Result<Self, Error> {
         let encapsulation_key = EncapsulationKey::new(public_key, identity)?;
         let (p, z) = (pairing::generator(), public_key.pairing());
@@ -90,8 +91,8 @@ impl ReceiverKey {
             .unwrap_or(Err(Rejected))
     }
 
-    /// Decapsulates several SSVs, at less cost than one by one. The results are in the order of the octets, and each is what
-    /// [`ReceiverKey::decapsulate`] gives.
+    /// Decapsulates several SSVs, at less cost than one by one. The results are in the order of the octets, and each is
+    /// what [`ReceiverKey::decapsulate`] gives.
     pub fn decapsulate_batch(&self, encapsulated: &[&[u8]]) -> Vec<Result<Ssv, Rejected>> {
         let decoded: Vec<Result<Received, Rejected>> =
             encapsulated.iter().map(|octets| Received::decode(octets)).collect();

@@ -70,8 +70,8 @@ impl<I: Clone + Debug + Eq + Hash> Family<I> {
         self.forged.push((name.into(), input, class));
     }
 
-    /// Checks that they are as many as expected, all different, all refused, and that the good one is accepted before and
-    /// after them.
+    /// Checks that they are as many as expected, all different, all refused, and that the good one is accepted before
+    /// and after them.
     #[track_caller]
     pub(crate) fn check(self, expected: usize) {
         let Self { name, good, receive, forged } = self;

@@ -1,8 +1,9 @@
-//! I_MESSAGEs that say that they are from somebody else, or for somebody else, or that others had a hand in: all of them
-//! with a signature that somebody made for them.
+//! I_MESSAGEs that say that they are from somebody else, or for somebody else, or that others had a hand in: all of
+//! them with a signature that somebody made for them.
 //!
-//! A valid user who sends encapsulated data of another in a message of its own is not among them: nothing in SAKKE binds the
-//! data to who sends it (RFC 6509 leaves it to the signature), so the receiver takes the key as one of that user.
+//! A valid user who sends encapsulated data of another in a message of its own is not among them: nothing in SAKKE
+//! binds the data to who sends it (RFC 6509 leaves it to the signature), so the receiver takes the key as one of that
+//! user.
 
 use std::time::Duration;
 

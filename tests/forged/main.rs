@@ -1,5 +1,5 @@
-//! Malformed and forged inputs. Each is made from a good one, which is accepted, and each is refused: without a panic, and
-//! with the error of whoever is at fault.
+//! Malformed and forged inputs. Each is made from a good one, which is accepted, and each is refused: without a panic,
+//! and with the error of whoever is at fault.
 #![cfg(all(feature = "hazmat", feature = "documents", feature = "km"))]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,7 +1,8 @@
 //! ECCSI signatures (RFC 6507, section 5.2.2).
 //!
-//! That a peer compares Jx with r modulo q instead of p cannot be shown with a signature of this curve: it takes a j with Jx
-//! in q..p-1, which is one of 2^128. The comparison itself is tested on such points in `src/group/p256/tests.rs`.
+//! That a peer compares Jx with r modulo q instead of p cannot be shown with a signature of this curve: it takes a j
+//! with Jx in q..p-1, which is one of 2^128. The comparison itself is tested on such points in
+//! `src/group/p256/tests.rs`.
 
 use std::sync::LazyLock;
 

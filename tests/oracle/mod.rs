@@ -1,9 +1,9 @@
 //! An independent implementation of the schemes over plain big integers, to compare the engine with.
 //!
 //! It follows the formulas of RFC 6507 and RFC 6508, one bit at a time: multiples of points and the pairing without a
-//! division for each slope, as that would take too long. It is neither fast nor constant-time, and it shares no code and no constants with the engine. Each
-//! scheme takes and gives octets (`None` or `false` where the input must be refused); what lies below takes big
-//! integers. `oracle_self` compares it with published vectors.
+//! division for each slope, as that would take too long. It is neither fast nor constant-time, and it shares no code
+//! and no constants with the engine. Each scheme takes and gives octets (`None` or `false` where the input must be
+//! refused); what lies below takes big integers. `oracle_self` compares it with published vectors.
 #![allow(dead_code, reason = "each test uses its own part of the oracle")]
 
 pub(crate) mod curve;

@@ -53,8 +53,8 @@ pub(crate) fn pf_power(field: &Field, t: &BigUint, exponent: &BigUint) -> Option
 ///
 /// None where a line is vertical, which shows that the points are not of order q.
 ///
-/// In Jacobian coordinates, as a division for each bit would take most of a test's time: lines are taken times an element
-/// of F_p, which the class in PF_p does not see. `oracle_self` compares it with [`pairing_by_slopes`].
+/// In Jacobian coordinates, as a division for each bit would take most of a test's time: lines are taken times an
+/// element of F_p, which the class in PF_p does not see. `oracle_self` compares it with [`pairing_by_slopes`].
 pub(crate) fn pairing(curve: &Curve, q: &BigUint, r: &Affine, point: &Affine) -> Option<BigUint> {
     let field = &curve.field;
     let exponent = q - BigUint::one();

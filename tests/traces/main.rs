@@ -2,8 +2,8 @@
 //!
 //! Every secret of [`fixture::Fixture`] is known here in all the forms that memory may hold it in ([`sought`]). Each
 //! operation of [`operations::ALL`] is run on it while the allocator looks at every block that is freed ([`heap`]), and
-//! on a stack that was painted before and is searched after ([`stack`]). Memory is taken in words whose least significant
-//! octet comes first: on processors with the other order, nothing is looked at.
+//! on a stack that was painted before and is searched after ([`stack`]). Memory is taken in words whose least
+//! significant octet comes first: on processors with the other order, nothing is looked at.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(all(feature = "documents", feature = "hazmat", feature = "km", not(miri)))]
 #![cfg(target_endian = "little")]

@@ -65,7 +65,8 @@ impl Counter {
         self.0
     }
 
-    /// A hashed UID, 32 octets: the time that wolfSSL takes depends on the length of an identity, that of ours does not.
+    /// A hashed UID, 32 octets: the time that wolfSSL takes depends on the length of an identity, that of ours does
+    /// not.
     pub(crate) fn identity(&mut self) -> anyhow::Result<Uid> {
         let user = Uri::parse(&format!("sip:member{}@example.org", self.number()))?;
         Ok(Uid::hashed(&user, &Uri::parse("kms.example.org")?, 2_592_000, 0, 1_545)?)

@@ -1,5 +1,5 @@
-//! The messages of `docs/messages.md` are those that come of the inputs stated there, octet by octet, and `inspect` finds
-//! the same payloads in the same places.
+//! The messages of `docs/messages.md` are those that come of the inputs stated there, octet by octet, and `inspect`
+//! finds the same payloads in the same places.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 #[allow(dead_code, reason = "other tests use the rest")]

@@ -1,5 +1,5 @@
-//! Key sets of one thread that issues in a second of its processor time, beside the engine's on one thread, by turns: so
-//! the ratio holds on a machine that others use as well. Needs Linux, for the time of a thread.
+//! Key sets of one thread that issues in a second of its processor time, beside the engine's on one thread, by turns:
+//! so the ratio holds on a machine that others use as well. Needs Linux, for the time of a thread.
 
 #![allow(clippy::unwrap_used, reason = "a measurement may panic")]
 

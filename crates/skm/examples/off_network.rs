@@ -1,5 +1,5 @@
-//! Two clients without a network but the one between them (KM-PC5 of 3GPP TS 33.434): they have fetched their keys earlier,
-//! the server is gone, and a key goes from one to the other in an I_MESSAGE, over plain UDP on loopback.
+//! Two clients without a network but the one between them (KM-PC5 of 3GPP TS 33.434): they have fetched their keys
+//! earlier, the server is gone, and a key goes from one to the other in an I_MESSAGE, over plain UDP on loopback.
 //!
 //! ```text
 //! cargo run -p mikey-sakke-skm --example off_network

@@ -1,8 +1,8 @@
 //! The security domain of a server: its certificates, and the master secrets behind them.
 //!
-//! The store keeps the document of the domain, and under the CertUri of each certificate the master secrets. Who manages
-//! groups, which other domains are accepted and who is revoked is not kept with it, but added where the document is
-//! published ([`published`]): it follows from the policy, the certificates of other domains and the blocks.
+//! The store keeps the document of the domain, and under the CertUri of each certificate the master secrets. Who
+//! manages groups, which other domains are accepted and who is revoked is not kept with it, but added where the
+//! document is published ([`published`]): it follows from the policy, the certificates of other domains and the blocks.
 //!
 //! [`published`]: SecurityDomain::published
 

@@ -1,8 +1,8 @@
 //! The way out of the store for master secrets: in two shares, each encrypted to one of two recipients.
 //!
 //! z (128 octets) and KSAK (32) of a certificate become a random share and its exclusive or with the secrets: one share
-//! says nothing, and both make the secrets. Each is encrypted with RSAES-OAEP (RFC 8017) with SHA-256, MGF1 with SHA-256 and
-//! no label, so that its recipient opens it with common tools, or on a smart card.
+//! says nothing, and both make the secrets. Each is encrypted with RSAES-OAEP (RFC 8017) with SHA-256, MGF1 with
+//! SHA-256 and no label, so that its recipient opens it with common tools, or on a smart card.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
 //! Distribution of a key to a group, as an SGM-S does it (3GPP TS 33.434, clause 5.3).
 //!
-//! A group manager makes a key and distributes it to the members, in one I_MESSAGE for each. [`distribute`] does so with
-//! the identity keys that it fetches from the SKM-S, hands each message to a [`Sink`], which is the caller's way to the
-//! members, and keeps a [`State`] in a file: the key, its SK-ID and RAND, and who has it. A distribution that was cut
-//! short is taken up again with the same three, for those who have not got it yet; a new key takes a new state.
+//! A group manager makes a key and distributes it to the members, in one I_MESSAGE for each. [`distribute`] does so
+//! with the identity keys that it fetches from the SKM-S, hands each message to a [`Sink`], which is the caller's way
+//! to the members, and keeps a [`State`] in a file: the key, its SK-ID and RAND, and who has it. A distribution that
+//! was cut short is taken up again with the same three, for those who have not got it yet; a new key takes a new state.
 //!
 //! ```no_run
 //! # fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -61,8 +61,8 @@ pub use state::State;
 pub struct Group {
     /// The group manager, one of the groupManagers of his domain.
     pub manager: Uri,
-    /// The group. Where keys of the purpose have a list of groups in their properties, as GMKs do (TS 33.180, E.6), the
-    /// members learn it with the key.
+    /// The group. Where keys of the purpose have a list of groups in their properties, as GMKs do (TS 33.180, E.6),
+    /// the members learn it with the key.
     pub uri: Uri,
     /// What the key is for.
     pub purpose: Purpose,

@@ -1,7 +1,7 @@
 //! The key management service of SEAL (3GPP TS 33.434).
 //!
-//! [`client`] is the SKM-C. With the feature `server`, which is on by default, the server as well: what an SKM-S keeps and
-//! decides.
+//! [`client`] is the SKM-C. With the feature `server`, which is on by default, the server as well: what an SKM-S keeps
+//! and decides.
 
 #[cfg(feature = "server")]
 pub mod audit;

@@ -3,10 +3,10 @@
 //! A client in a UE has what its token names: the services that it lists, and of each the material of the service, of
 //! the token's client, of the token's subject as a device, and of the token's user. A server shows a certificate as
 //! well; the token's client and the certificate's name stand in one row of the policy, which gives it roles and
-//! services. A row widens nothing that a token narrows. By CAPIF (3GPP TS 33.122) a VAL server may show the token of the
-//! core function instead, which is for this API exposing function and API and otherwise leaves it to the row; or, by the
-//! PKI method, its certificate alone, for which there has to be a row without a client. The keys of another user are read by a delegate alone, and those
-//! of a group manager, which may distribute keys to groups, by itself alone.
+//! services. A row widens nothing that a token narrows. By CAPIF (3GPP TS 33.122) a VAL server may show the token of
+//! the core function instead, which is for this API exposing function and API and otherwise leaves it to the row; or,
+//! by the PKI method, its certificate alone, for which there has to be a row without a client. The keys of another user
+//! are read by a delegate alone, and those of a group manager, which may distribute keys to groups, by itself alone.
 //!
 //! Names are compared octet for octet. Whether a record exists plays no part.
 

@@ -1,9 +1,9 @@
 //! What the server decides about each request, without HTTP.
 //!
-//! A [`Service`] is asked by the listeners: each route is a method, which takes what came in and returns what to answer.
-//! The checks stand in one order: the token, how often its principal comes, the body, the policy, whether the request
-//! was answered before, and only then whether there is what is asked for. Whatever is refused after the token was found
-//! valid is an entry of the audit log, but for too many requests.
+//! A [`Service`] is asked by the listeners: each route is a method, which takes what came in and returns what to
+//! answer. The checks stand in one order: the token, how often its principal comes, the body, the policy, whether the
+//! request was answered before, and only then whether there is what is asked for. Whatever is refused after the token
+//! was found valid is an entry of the audit log, but for too many requests.
 
 mod ahead;
 mod answer;
@@ -308,8 +308,8 @@ impl Service {
         if self.tokens.keys.has_keys(now) { Ok(()) } else { Err(NotReady::TokenKeys) }
     }
 
-    /// Forgets the requests that would be refused as stale by now, and drops RSKs that were extracted for key periods that
-    /// are past. To be called every few seconds.
+    /// Forgets the requests that would be refused as stale by now, and drops RSKs that were extracted for key periods
+    /// that are past. To be called every few seconds.
     pub async fn prune(&self) {
         if let Err(error) = self.store.prune_replays(self.clock.now().time).await {
             tracing::error!(%error, "cannot forget requests that are stale");

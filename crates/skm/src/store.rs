@@ -72,8 +72,8 @@ impl Store {
     /// Opens the store at a URL, for the server of this name in the audit log.
     ///
     /// `sqlite:PATH` is a file, which is made if there is none, for its owner alone. `postgres://USER@HOST/DATABASE` is
-    /// a database of PostgreSQL with the schema that [`migrate`](Self::migrate) makes; a host that is neither a directory
-    /// with a socket nor on the loopback interface is reached over TLS, and its certificate is verified.
+    /// a database of PostgreSQL with the schema that [`migrate`](Self::migrate) makes; a host that is neither a
+    /// directory with a socket nor on the loopback interface is reached over TLS, and its certificate is verified.
     ///
     /// Tasks of the runtime that this is called on read and make changes.
     ///

@@ -1,7 +1,7 @@
 //! Follows secrets through the machine code of a function.
 //!
-//! What a function reads through its arguments is secret, and so is what it is given in registers of vectors; the arguments
-//! in other registers are public addresses unless said otherwise. From
+//! What a function reads through its arguments is secret, and so is what it is given in registers of vectors; the
+//! arguments in other registers are public addresses unless said otherwise. From
 //! instruction to instruction, over all paths until nothing changes any more, every result is secret that has a secret
 //! operand. A secret must not steer a branch, nor be part of an address, nor be divided or divided by.
 
@@ -150,8 +150,8 @@ fn is_scratch(register: Register) -> bool {
 /// The registers of the first arguments, which are addresses in all functions that are called here, or lengths.
 const ARGUMENTS: [Register; 3] = [Register::RDI, Register::RSI, Register::RDX];
 
-/// The instructions of a function and what is found in it, each with its address. `is_analysed` says whether a call to an
-/// address leads to a function that is analysed too, or that treats what it moves alike; calls through memory ask by
+/// The instructions of a function and what is found in it, each with its address. `is_analysed` says whether a call to
+/// an address leads to a function that is analysed too, or that treats what it moves alike; calls through memory ask by
 /// the address of the pointer.
 pub fn analyse(function: &Function<'_>, is_analysed: impl Fn(u64) -> bool) -> (usize, BTreeSet<(u64, Finding)>) {
     let decoder = Decoder::with_ip(64, function.code, function.address, DecoderOptions::NONE);

@@ -7,8 +7,8 @@ use crate::flow::{Finding, Value};
 /// Where the functions are.
 const MODULE: &str = "mikey_sakke::backend::ifma::";
 
-/// Those that hold no secret, or only lead to the others: constructors take and give numbers by the general registers, in
-/// code that is the same for each, and one power has a public exponent.
+/// Those that hold no secret, or only lead to the others: constructors take and give numbers by the general registers,
+/// in code that is the same for each, and one power has a public exponent.
 const LEFT_OUT: [&str; 4] =
     ["Fp8::from_numbers", "complex::Complex::from_lane", "complex::power_vartime", "detected::"];
 

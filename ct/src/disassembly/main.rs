@@ -1,5 +1,5 @@
-//! Follows secrets through the machine code of the AVX-512 backend, which valgrind cannot run, and fails if a branch or an
-//! address depends on one. Its argument is a program that uses all of the backend: `timing`.
+//! Follows secrets through the machine code of the AVX-512 backend, which valgrind cannot run, and fails if a branch or
+//! an address depends on one. Its argument is a program that uses all of the backend: `timing`.
 
 mod flow;
 mod functions;

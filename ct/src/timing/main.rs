@@ -1,9 +1,9 @@
-//! Whether the time of an operation tells a fixed secret from random ones: for the AVX-512 backend, which valgrind cannot
-//! run. A statistical test in the manner of dudect (Reparaz, Balasch, Verbauwhede, 2016): it finds leaks, and proves
-//! nothing where it finds none.
+//! Whether the time of an operation tells a fixed secret from random ones: for the AVX-512 backend, which valgrind
+//! cannot run. A statistical test in the manner of dudect (Reparaz, Balasch, Verbauwhede, 2016): it finds leaks, and
+//! proves nothing where it finds none.
 //!
-//! An operation passes if in one of three tries |t| of Welch's test stays below 5 over 100,000 samples or more, once over
-//! all samples and once without the slowest, which are those that something else interrupted.
+//! An operation passes if in one of three tries |t| of Welch's test stays below 5 over 100,000 samples or more, once
+//! over all samples and once without the slowest, which are those that something else interrupted.
 
 #[cfg(mikey_sakke_ct)]
 compile_error!("build without --cfg mikey_sakke_ct, as .ci/run ct does");

@@ -181,8 +181,8 @@ fn multiply_complex(f: &Halves, g: &Halves) -> Halves {
 pub(super) fn multiply(a: &Halves, b: &Halves) -> Halves {
     let zero = _mm512_setzero_si512();
     let (np, p) = (both(&NP), both(&P));
-    // Two accumulators, t for ab and s for m NP, so that a step waits for one multiply-add of s only. They lack the high
-    // halves of a b_i and m NP, which belong one limb up and are added after the shift.
+    // Two accumulators, t for ab and s for m NP, so that a step waits for one multiply-add of s only. They lack the
+    // high halves of a b_i and m NP, which belong one limb up and are added after the shift.
     let (mut t, mut s) = ([zero; REGISTERS], [zero; REGISTERS]);
     let (mut m, mut b_i) = (zero, _mm512_permutex_epi64::<0>(b[0]));
     for j in 0..REGISTERS {

@@ -1,5 +1,5 @@
-//! Two elements of F_p in registers, with the limbs of each across half of the lanes, as [`Complex`](super::Complex) has
-//! them. Sums and differences keep their carries until a multiplication needs them gone.
+//! Two elements of F_p in registers, with the limbs of each across half of the lanes, as [`Complex`](super::Complex)
+//! has them. Sums and differences keep their carries until a multiplication needs them gone.
 
 use core::arch::x86_64::*;
 use core::array::from_fn;
@@ -10,7 +10,8 @@ use super::complex::{Halves, IMAGINARY, REGISTERS, carry, halves, multiply, swap
 use super::{BITS, LANES, LIMBS, Limbs, P8, R_SQUARED, is_available, limbs};
 use crate::backend::portable::Words;
 
-/// Two elements: products are below 2p, with limbs below 2^52; what is subtracted is at most 16p, with limbs below 2^56.
+/// Two elements: products are below 2p, with limbs below 2^52; what is subtracted is at most 16p, with limbs below
+/// 2^56.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Pair(Halves);

@@ -1,18 +1,20 @@
-//! Every operation on values that are extreme as words or limbs, in themselves and in the forms that the backends give them.
+//! Every operation on values that are extreme as words or limbs, in themselves and in the forms that the backends give
+//! them.
 
 use num_traits::CheckedSub;
 
 use super::*;
 use crate::backend::{self, Backend};
 
-/// The exponents of what the backends multiply a number by to get its inner form: 2^1024, and 2^1040 for 20 limbs of 52 bits.
+/// The exponents of what the backends multiply a number by to get its inner form: 2^1024, and 2^1040 for 20 limbs of 52
+/// bits.
 const FORMS: [u32; 3] = [0, 1024, 1040];
 
 /// Bits of a word, and of a limb.
 const WIDTHS: [u32; 2] = [64, 52];
 
-/// Numbers below m: 0, 1, m - 1 and their neighbours, powers of 2 at every word and limb and what is next to them, words and
-/// limbs that are full or empty by turns; and those of which such a number is the inner form.
+/// Numbers below m: 0, 1, m - 1 and their neighbours, powers of 2 at every word and limb and what is next to them,
+/// words and limbs that are full or empty by turns; and those of which such a number is the inner form.
 fn values<M: ModulusOf>() -> Vec<BigUint> {
     let (m, one) = (modulus::<M>(), BigUint::one());
     let mut plain: Vec<BigUint> = (0..4u32).flat_map(|i| [BigUint::from(i), &m - 1u32 - i]).collect();

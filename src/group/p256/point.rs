@@ -119,7 +119,8 @@ impl Point {
         if is_affine { Some(AffinePoint { x: self.x, y: self.y }) } else { self.to_affine() }
     }
 
-    /// Whether this is a point with the given x-coordinate, 32 octets, big-endian, a number below p. Needs no inversion.
+    /// Whether this is a point with the given x-coordinate, 32 octets, big-endian, a number below p. Needs no
+    /// inversion.
     pub(crate) fn has_x_vartime(&self, x: &[u8; INTEGER_OCTETS]) -> bool {
         Coordinate::from_octets(x).into_option().is_some_and(|x| {
             !self.is_identity_vartime() && x.multiply(&self.z.square()).subtract(&self.x).is_zero_vartime()

@@ -44,8 +44,8 @@ pub(super) const fn chunk<F: Lanes>() -> usize {
     LENGTH.div_ceil(F::LANES)
 }
 
-/// Lane, and step within the lane, of digit i. The chunks end with the last digit; the first lane begins with steps that
-/// have none.
+/// Lane, and step within the lane, of digit i. The chunks end with the last digit; the first lane begins with steps
+/// that have none.
 pub(super) const fn place<F: Lanes>(i: usize) -> (usize, usize) {
     let i = i + chunk::<F>() * F::LANES - LENGTH;
     (i / chunk::<F>(), i % chunk::<F>())

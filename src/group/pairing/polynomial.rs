@@ -1,8 +1,8 @@
 //! The lines of a step as one polynomial.
 //!
-//! A step takes f to f^4 h. In h are the lines of the step, the first of them squared, divided by all verticals that they
-//! have as factors together: the values of verticals lie in F_p. With C the point where the step starts and S = A or -A,
-//! h is the function without poles but at infinity whose zeros are
+//! A step takes f to f^4 h. In h are the lines of the step, the first of them squared, divided by all verticals that
+//! they have as factors together: the values of verticals lie in F_p. With C the point where the step starts and S = A
+//! or -A, h is the function without poles but at infinity whose zeros are
 //!
 //! ```text
 //! digit 0       C four times, and -F where F = [4]C
@@ -22,9 +22,9 @@
 //!               u = km - Sx, w = u + k l_2
 //! ```
 //!
-//! where for 1 and -1 the chord y = L with slope m is the one through F and S. All of it follows from the product of two lines
-//! through opposite points (Vx, Vy) and (Vx, -Vy), which has a vertical as a factor: if y = M_1 meets E also in points
-//! with the coordinates x_1 and x_2,
+//! where for 1 and -1 the chord y = L with slope m is the one through F and S. All of it follows from the product of
+//! two lines through opposite points (Vx, Vy) and (Vx, -Vy), which has a vertical as a factor: if y = M_1 meets E also
+//! in points with the coordinates x_1 and x_2,
 //!
 //! ```text
 //! (y - M_1)(y - M_2) / (x - Vx) = (slope of M_1 + slope of M_2)(M_1 - y) + (x - x_1)(x - x_2)
@@ -47,8 +47,8 @@ pub(super) struct Polynomial<F: Lanes> {
 impl<F: Lanes> Polynomial<F> {
     /// f^4 h at [i]Q.
     ///
-    /// With 4 multiplications for f^4 and 3 for the product, there are 10, 11 or 12 by the magnitude of the digit: 5,630
-    /// in the whole loop, with the reductions that sums share counted in full.
+    /// With 4 multiplications for f^4 and 3 for the product, there are 10, 11 or 12 by the magnitude of the digit:
+    /// 5,630 in the whole loop, with the reductions that sums share counted in full.
     pub(super) fn apply(&self, f: &Fp2<F>, q: &Argument<F>) -> Fp2<F> {
         let [a0, a1, a2, a3] = &self.a;
         let [b0, b1, b2] = &self.b;
@@ -124,8 +124,8 @@ impl<F: Zeroize> Zeroize for Current<F> {
 }
 
 impl<F: Lanes> Current<F> {
-    /// Where the line with this slope leads to, through a point with the coordinate x besides: the other point of the chord,
-    /// or this point itself.
+    /// Where the line with this slope leads to, through a point with the coordinate x besides: the other point of the
+    /// chord, or this point itself.
     fn follow(&self, slope: &F, x: &F) -> Self {
         let slope = slope.as_sum();
         let next_x = F::multiply_subtract(slope, slope, &F::add(self.x.as_sum(), x.as_sum()));

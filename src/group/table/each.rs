@@ -1,7 +1,7 @@
 //! Multiples of several points, or several multiples of one, side by side: one in each lane.
 //!
-//! From a group one entry is selected in each lane, all of them for the same scalar. Transposed, they are as many entries
-//! for all scalars.
+//! From a group one entry is selected in each lane, all of them for the same scalar. Transposed, they are as many
+//! entries for all scalars.
 
 use alloc::vec;
 
@@ -14,7 +14,8 @@ use crate::field::lanes::MAX_LANES;
 use crate::group::edwards::EdwardsPoint;
 
 impl<F: Lanes, const N: usize> PointTable<F, N> {
-    /// Whether [`PointTable::multiply_each`] can take these tables: as many as there are lanes, and all of the same shape.
+    /// Whether [`PointTable::multiply_each`] can take these tables: as many as there are lanes, and all of the same
+    /// shape.
     pub(crate) fn fit_lanes(tables: &[&Self]) -> bool {
         tables.len() == F::LANES && tables.iter().all(|table| table.rows == tables[0].rows)
     }
@@ -46,8 +47,8 @@ impl<F: Lanes, const N: usize> PointTable<F, N> {
         self.rows == 1
     }
 
-    /// Adds the products with as many scalars as there are lanes to the lanes of the first sum, those with the next ones to
-    /// those of the second, and so on; for a [full](Self::is_full) table. Group by group, as in
+    /// Adds the products with as many scalars as there are lanes to the lanes of the first sum, those with the next
+    /// ones to those of the second, and so on; for a [full](Self::is_full) table. Group by group, as in
     /// [`PointTable::accumulate`].
     pub(crate) fn accumulate_side_by_side(&self, sums: &mut [EdwardsPoint<F>], digits: &[SignedDigits]) {
         let mut selected = Selected::new();
@@ -73,7 +74,8 @@ impl<F: Lanes> Selected<F> {
         Zeroizing::new(Self { minus, plus, t })
     }
 
-    /// Adds to each lane of a sum what the digits of a scalar at `position`, and others `stride` apart, select from a group.
+    /// Adds to each lane of a sum what the digits of a scalar at `position`, and others `stride` apart, select from a
+    /// group.
     fn add_to<'a, const N: usize>(
         &mut self,
         sum: &mut EdwardsPoint<F>,

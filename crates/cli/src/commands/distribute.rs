@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     /// URI of the recipient
     #[arg(long, required_unless_present = "members")]
     to: Option<Uri>,
-    /// File with the URIs of the members of a group, one on each line, for a message to each of them: standard output then
-    /// has a line with URI and message in base64 for each
+    /// File with the URIs of the members of a group, one on each line, for a message to each of them: standard output
+    /// then has a line with URI and message in base64 for each
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "out"])]
     members: Option<PathBuf>,
     #[command(flatten)]

@@ -122,8 +122,8 @@ impl Expected {
             }
             Payload::Cert(cert) => {
                 self.number("mikey.cert.type", cert.cert_type.0);
-                // This dissector reads the length one octet too early. It finds the end of a certificate all the same, but
-                // not that of a URL.
+                // This dissector reads the length one octet too early. It finds the end of a certificate all the same,
+                // but not that of a URL.
                 self.number("mikey.cert.len", u64::from(cert.cert_type.0) << 8 | (cert.data.len() >> 8) as u64);
                 match cert.cert_type {
                     CertType::X509V3_URL => self.is_cut = true,

@@ -12,8 +12,8 @@ mod tshark;
 
 use mikey_sakke::mikey::{CsIdMap, Message, Tolerances};
 
-/// Has messages dissected, and asserts that Wireshark agrees in every field. Where it does not know the map, it is shown
-/// the same payloads behind an empty one as well.
+/// Has messages dissected, and asserts that Wireshark agrees in every field. Where it does not know the map, it is
+/// shown the same payloads behind an empty one as well.
 fn assert_dissected(messages: &[(&str, Vec<u8>)]) {
     if !tshark::is_installed() {
         return;

@@ -67,12 +67,13 @@ pub enum Due {
 /// The keys of a user for the key periods around the present, and the description of his domain.
 ///
 /// [`Client::refresh`](super::Client::refresh) keeps it current: call it before the keys are used, and at
-/// [`KeyCache::refresh_at`]. The keys of the next key period are fetched at a random moment of the lead time, drawn once, so
-/// that not all clients come at once; if they are not there yet, again later, at random moments of what is left.
+/// [`KeyCache::refresh_at`]. The keys of the next key period are fetched at a random moment of the lead time, drawn
+/// once, so that not all clients come at once; if they are not there yet, again later, at random moments of what is
+/// left.
 ///
 /// Keys are dropped, and wiped, once their key period is not accepted any more, or their certificate is revoked or
-/// replaced; those of the certificate in its place are then fetched at once. Of other domains those are trusted that the
-/// domain accepts.
+/// replaced; those of the certificate in its place are then fetched at once. Of other domains those are trusted that
+/// the domain accepts.
 #[derive(Debug)]
 pub struct KeyCache {
     user: Uri,
@@ -111,8 +112,8 @@ impl KeyCache {
         self.held.as_ref().map(|held| &held.domain)
     }
 
-    /// The certificate for users of a KMS in messages of a time: of the domain, or of another one that it accepts. None if
-    /// there is none, or it is revoked.
+    /// The certificate for users of a KMS in messages of a time: of the domain, or of another one that it accepts. None
+    /// if there is none, or it is revoked.
     pub fn certificate(&self, kms: &Uri, at: Timestamp) -> Option<&Arc<KmsCertificate>> {
         self.held.as_ref()?.trusted.select(kms, at)
     }
@@ -131,8 +132,8 @@ impl KeyCache {
     }
 
     /// The user as one who extracts keys, with all keys that are held; none if there are none. It trusts the domain and
-    /// those that the domain accepts, accepts no keys of those who are revoked, and keys for groups from group managers of
-    /// the domain alone. Who distributed a key is told by URI and KMS: see
+    /// those that the domain accepts, accepts no keys of those who are revoked, and keys for groups from group managers
+    /// of the domain alone. Who distributed a key is told by URI and KMS: see
     /// [`initiator_kms`](mikey_sakke::imessage::DistributedKey::initiator_kms).
     ///
     /// What it has accepted it remembers across refreshes, and not across a restart of the program: see
@@ -149,8 +150,8 @@ impl KeyCache {
         Some(domain.min(held.plan.wake(held.has_next())))
     }
 
-    /// What is to be fetched now. Where it is keys of the next key period, they are not due again before another moment of
-    /// the lead time, drawn with `rng`: this counts as the attempt.
+    /// What is to be fetched now. Where it is keys of the next key period, they are not due again before another moment
+    /// of the lead time, drawn with `rng`: this counts as the attempt.
     ///
     /// # Errors
     ///
@@ -209,8 +210,8 @@ impl KeyCache {
         Ok(self.trust()?)
     }
 
-    /// Takes in the certificates of other domains that were fetched. Where there are none to be had, over KM-S that is, none
-    /// are trusted.
+    /// Takes in the certificates of other domains that were fetched. Where there are none to be had, over KM-S that is,
+    /// none are trusted.
     ///
     /// # Errors
     ///

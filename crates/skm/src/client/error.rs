@@ -47,8 +47,8 @@ pub enum NetworkError {
     /// There is no connection to the server or the proxy, or the proxy does not let this client through.
     #[error("cannot connect: {0}")]
     Connect(Cause),
-    /// Whoever answered has no certificate for this server under the chosen roots: it is not the server, or a proxy ends
-    /// TLS.
+    /// Whoever answered has no certificate for this server under the chosen roots: it is not the server, or a proxy
+    /// ends TLS.
     #[error("the certificate is not one of the server under the chosen roots: {0}")]
     Certificate(Cause),
     /// TLS failed otherwise, for want of a client certificate that the server accepts for instance.
@@ -91,7 +91,8 @@ impl From<reqwest::Error> for NetworkError {
     }
 }
 
-/// The TLS error in an I/O error, which may wrap another one. It says what it wraps, and does not name it as its source.
+/// The TLS error in an I/O error, which may wrap another one. It says what it wraps, and does not name it as its
+/// source.
 fn wrapped(error: &std::io::Error) -> Option<&rustls::Error> {
     let inner = error.get_ref()?;
     inner.downcast_ref().or_else(|| wrapped(inner.downcast_ref()?))

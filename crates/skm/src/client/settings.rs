@@ -19,8 +19,8 @@ pub struct Settings {
     pub roots: Vec<u8>,
     /// The certificate to show to the server, which KM-S and SEAL-X1 demand.
     pub certificate: Option<Certificate>,
-    /// The http address of a proxy, with user and password if it wants them. It is asked for a tunnel (CONNECT), so that TLS
-    /// ends at the server.
+    /// The http address of a proxy, with user and password if it wants them. It is asked for a tunnel (CONNECT), so
+    /// that TLS ends at the server.
     pub proxy: Option<Secret<String>>,
     /// SKmsUri of the server. Without one, what the server calls itself in its domain is taken at the first request.
     pub skms_uri: Option<Uri>,

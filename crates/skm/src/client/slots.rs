@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use mikey_sakke::km::{Identifier, Subject};
 
-/// Date/Time of the last request for each service and subject, in seconds since 1970. It counts in whole seconds, and two
-/// requests with the same one would be a replay.
+/// Date/Time of the last request for each service and subject, in seconds since 1970. It counts in whole seconds, and
+/// two requests with the same one would be a replay.
 #[derive(Debug, Default)]
 pub(super) struct Slots(Mutex<HashMap<(Identifier, Subject), Slot>>);
 
@@ -18,8 +18,8 @@ struct Slot {
 }
 
 impl Slots {
-    /// The Date/Time for the next request: now, or the second after that of the last one. After `retention` seconds a server
-    /// has forgotten a request, and a clock that stands back further than that has been set.
+    /// The Date/Time for the next request: now, or the second after that of the last one. After `retention` seconds a
+    /// server has forgotten a request, and a clock that stands back further than that has been set.
     pub(super) fn next(&self, service: &Identifier, subject: &Subject, now: u64, retention: u64) -> u64 {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = |slot: &Slot| {

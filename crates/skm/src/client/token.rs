@@ -61,7 +61,8 @@ impl TokenSource for FixedToken {
     }
 }
 
-/// The token in a file, which is read for each request: another program renews it. White space around it does not count.
+/// The token in a file, which is read for each request: another program renews it. White space around it does not
+/// count.
 #[derive(Clone, Debug)]
 pub struct FileToken(PathBuf);
 
@@ -72,7 +73,8 @@ impl FileToken {
     }
 
     fn read(&self) -> std::io::Result<Secret<String>> {
-        // One octet more than a token may have, so that a longer one is noticed; and room for the read that finds the end.
+        // One octet more than a token may have, so that a longer one is noticed; and room for the read that finds the
+        // end.
         let mut text = Zeroizing::new(String::with_capacity(MAX_TOKEN_OCTETS + 64));
         File::open(&self.0)?.take(MAX_TOKEN_OCTETS as u64 + 1).read_to_string(&mut text)?;
         if text.trim().is_empty() {

@@ -1,8 +1,8 @@
 //! The certificates of other domains, whose users are to be reached and accepted.
 //!
 //! They are taken in by the operator, or from a peer that he has taken in before, and kept sealed with where they came
-//! from. What is revoked stays revoked, and keys never change silently: certificates of a KMS that are valid at the same
-//! time are refused until the old ones are removed.
+//! from. What is revoked stays revoked, and keys never change silently: certificates of a KMS that are valid at the
+//! same time are refused until the old ones are removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -182,8 +182,8 @@ impl Externals {
         by_kms
     }
 
-    /// CacheNum: raised by every change of certificates, those of this domain included. It never comes back, not even when
-    /// a backup of the store does, as long as the clock goes on.
+    /// CacheNum: raised by every change of certificates, those of this domain included. It never comes back, not even
+    /// when a backup of the store does, as long as the clock goes on.
     pub const fn cache_num(&self) -> u64 {
         self.cache_num
     }

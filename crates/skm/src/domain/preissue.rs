@@ -1,7 +1,7 @@
 //! RSKs of known users, extracted before they are asked for.
 //!
-//! An RSK is always the same, and most of the work of a key set; SSK and PVT are made anew each time. So the RSKs of the
-//! next key period can be extracted at a quiet hour, in batches, and lie in the store until their users come.
+//! An RSK is always the same, and most of the work of a key set; SSK and PVT are made anew each time. So the RSKs of
+//! the next key period can be extracted at a quiet hour, in batches, and lie in the store until their users come.
 
 use std::num::NonZero;
 use std::sync::Arc;

@@ -23,8 +23,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 pub enum Start {
     /// From a key period on of which no keys were given out yet; the present ones count until then.
     Period(u64),
-    /// At once, for the present key period. All certificates of the domain are revoked: none of their keys is accepted any
-    /// more.
+    /// At once, for the present key period. All certificates of the domain are revoked: none of their keys is accepted
+    /// any more.
     Now,
 }
 
@@ -70,8 +70,8 @@ impl From<StoreError> for RolloverError {
     }
 }
 
-/// Gives a domain new master secrets, and returns the first key period that they count for. The servers of the domain notice by
-/// themselves.
+/// Gives a domain new master secrets, and returns the first key period that they count for. The servers of the domain
+/// notice by themselves.
 ///
 /// # Errors
 ///
@@ -117,7 +117,8 @@ pub async fn roll_over(
     if store.change_domain(&change, &event).await? { Ok(from) } else { Err(RolloverError::Changed) }
 }
 
-/// The first key period of which no server has given out keys, or is about to. A request may be dated ahead by the window.
+/// The first key period of which no server has given out keys, or is about to. A request may be dated ahead by the
+/// window.
 fn earliest(config: &Config, format: UidFormat, now: Timestamp) -> Result<u64, UsageError> {
     let lead = Lead { next: Duration::from_secs(config.domain.next_lead_seconds), past_periods: 0 };
     let latest = now.saturating_add(Duration::from_secs(config.time.window_seconds) + MARGIN);

@@ -19,10 +19,10 @@ const MAX_ESCAPED: usize = 160;
 
 /// A directory with a file for each message, in binary. What it holds is public but for who is in the group.
 ///
-/// The name of a file is the number of the member in 6 digits or more, a hyphen, his URI, and `.mikey`. In the URI every
-/// octet but ASCII letters, digits, `-`, `.` and `_` is escaped as `%` with two upper-case digits (RFC 3986, section 2.1), so
-/// that undoing it gives the URI. One that is longer than 160 octets then is cut off there, before an escape that it would
-/// cut, and has `~` and the first 16 hexadecimal digits of its SHA-256 in place of the rest.
+/// The name of a file is the number of the member in 6 digits or more, a hyphen, his URI, and `.mikey`. In the URI
+/// every octet but ASCII letters, digits, `-`, `.` and `_` is escaped as `%` with two upper-case digits (RFC 3986,
+/// section 2.1), so that undoing it gives the URI. One that is longer than 160 octets then is cut off there, before an
+/// escape that it would cut, and has `~` and the first 16 hexadecimal digits of its SHA-256 in place of the rest.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,

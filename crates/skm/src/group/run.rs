@@ -47,14 +47,15 @@ impl Outcome {
 /// the keys that a provider gives.
 ///
 /// Members are URIs in canonical spelling, each once. One who is refused does not keep the others from theirs. The
-/// members are dealt with in batches; after each, the state is written, and `progress` called with the number of members
-/// dealt with up to then, by this run or earlier ones. Messages are stamped with the time of their batch: members accept
-/// them for a short time after it alone, five minutes by default. A member gets a second message if a run ends between the
-/// delivery and the note of it; it carries the same key.
+/// members are dealt with in batches; after each, the state is written, and `progress` called with the number of
+/// members dealt with up to then, by this run or earlier ones. Messages are stamped with the time of their batch:
+/// members accept them for a short time after it alone, five minutes by default. A member gets a second message if a
+/// run ends between the delivery and the note of it; it carries the same key.
 ///
 /// # Errors
 ///
-/// [`GroupError`] if nothing can be distributed; what comes up once the distribution has begun is in [`Outcome::stopped`].
+/// [`GroupError`] if nothing can be distributed; what comes up once the distribution has begun is in
+/// [`Outcome::stopped`].
 pub fn distribute<M: AsRef<str>>(
     provider: &dyn Provider,
     state: &mut State,

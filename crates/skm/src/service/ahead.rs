@@ -1,7 +1,7 @@
 //! RSKs that were extracted before they are asked for.
 //!
-//! Whether any are there for a key period is asked of the store every now and then, so that requests of a period without
-//! them take no longer. One that cannot be read is extracted like one that is not there.
+//! Whether any are there for a key period is asked of the store every now and then, so that requests of a period
+//! without them take no longer. One that cannot be read is extracted like one that is not there.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -58,8 +58,8 @@ impl Service {
         })
     }
 
-    /// Deletes the RSKs of other key periods than the present one and the next, and of certificates that are not those of
-    /// these periods, once for each change of either.
+    /// Deletes the RSKs of other key periods than the present one and the next, and of certificates that are not those
+    /// of these periods, once for each change of either.
     pub(super) async fn drop_extracted(&self) -> Result<(), LoadError> {
         let Some(domain) = self.domain().await? else { return Ok(()) };
         let Ok(KeyPeriod::Number(present)) = domain.uid_format().period_at(self.clock.now().time) else {

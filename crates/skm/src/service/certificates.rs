@@ -1,7 +1,7 @@
 //! The certificates of this domain for the servers of others (KM-E).
 //!
-//! There is no access token: the issuer of the other domain is none of this one, and what is published is no secret. Who
-//! asks is known by its certificate, and what it gets is signed for it alone.
+//! There is no access token: the issuer of the other domain is none of this one, and what is published is no secret.
+//! Who asks is known by its certificate, and what it gets is signed for it alone.
 
 use getrandom::SysRng;
 use mikey_sakke::identity::KeyPeriod;

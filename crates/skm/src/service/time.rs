@@ -1,8 +1,8 @@
 //! Whether the time of this host can be believed.
 //!
-//! Keys are issued for the period of the present time, so a clock that is far off gives users the keys of other periods.
-//! The store remembers the latest time of all servers: where the present one is more than a key period from it, either
-//! way, no identity keys are issued until an operator accepts it.
+//! Keys are issued for the period of the present time, so a clock that is far off gives users the keys of other
+//! periods. The store remembers the latest time of all servers: where the present one is more than a key period from
+//! it, either way, no identity keys are issued until an operator accepts it.
 
 use std::sync::PoisonError;
 use std::time::Duration;

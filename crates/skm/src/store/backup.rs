@@ -153,7 +153,8 @@ impl Store {
     }
 
     /// Brings a backup into the store at a URL, which is to be empty: all of it, or nothing. Requests are refused as
-    /// replays for so long, as the store knows none of those that were answered. The audit log of this name is continued.
+    /// replays for so long, as the store knows none of those that were answered. The audit log of this name is
+    /// continued.
     ///
     /// # Errors
     ///

@@ -3,8 +3,8 @@
 //! What becomes of a change depends on rows: a condition, a replay, a quota. A back end locks what nobody else may
 //! change meanwhile, loads the rows that the changes of a [`Batch`] depend on, lets it [`apply`](Batch::apply) them one
 //! after the other in memory, saves the rows that are other than they stand in the database, and commits. So the
-//! decisions stand here once for all back ends, a change that comes to nothing costs its neighbours nothing, and a batch
-//! takes a few statements.
+//! decisions stand here once for all back ends, a change that comes to nothing costs its neighbours nothing, and a
+//! batch takes a few statements.
 
 use std::collections::BTreeMap;
 use std::mem::take;

@@ -73,8 +73,8 @@ impl Store {
         self.document(EXTERNAL).await
     }
 
-    /// Makes a change of the domain as a whole. False, with nothing changed or logged, if something else was changed since
-    /// it was read.
+    /// Makes a change of the domain as a whole. False, with nothing changed or logged, if something else was changed
+    /// since it was read.
     ///
     /// # Errors
     ///

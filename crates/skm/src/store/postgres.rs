@@ -122,9 +122,9 @@ impl Dialect for Postgres {
         Ok(transaction)
     }
 
-    /// A replay key that another transaction is inserting is waited for: if that commits, it is there, and if not, it is
-    /// ours. So is a counter, of which the update sees what was committed last. All claim in one order, that of the
-    /// keys, so that no two wait for each other.
+    /// A replay key that another transaction is inserting is waited for: if that commits, it is there, and if not, it
+    /// is ours. So is a counter, of which the update sees what was committed last. All claim in one order, that of
+    /// the keys, so that no two wait for each other.
     async fn load(connection: &mut PgConnection, batch: &mut Batch) -> Result<(), StoreError> {
         let claims = take(&mut batch.claims);
         if !claims.replays.is_empty() {

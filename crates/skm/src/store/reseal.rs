@@ -42,8 +42,8 @@ impl Store {
     }
 
     /// Seals all that is sealed with a new data key, which a secret wraps, and logs that, or changes nothing. From then
-    /// on this store, and every other one that is open on the database, refuses with [`StoreError::WrongKey`] until it is
-    /// opened with that secret. `progress` is told how many values are done, and of how many.
+    /// on this store, and every other one that is open on the database, refuses with [`StoreError::WrongKey`] until it
+    /// is opened with that secret. `progress` is told how many values are done, and of how many.
     ///
     /// # Errors
     ///

@@ -139,7 +139,8 @@ pub struct Delegate {
 pub struct Pulse {
     /// Raised by whatever changes blocks, delegates or the domain.
     pub generation: i64,
-    /// The time since 1970-01-01T00:00:00Z by the clock of the database; none for a file, which has no clock of its own.
+    /// The time since 1970-01-01T00:00:00Z by the clock of the database; none for a file, which has no clock of its
+    /// own.
     pub clock: Option<Duration>,
 }
 

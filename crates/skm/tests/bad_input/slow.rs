@@ -303,6 +303,7 @@ async fn limits() {
     for _ in 0..19 {
         open.push(connect(address(&world), world.anonymous(), None).await);
     }
+    counted(&world, r#"skms_connections{listener="km_uu"} 20"#).await;
     let mut more = connect(address(&world), world.anonymous(), None).await;
     let text = read_to_end(&mut more).await;
     world.case("more connections than allowed", || assert_eq!(text, ""));

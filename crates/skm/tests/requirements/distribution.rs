@@ -89,8 +89,8 @@ fn is_message(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "mikey")
 }
 
-/// R35: keys of groups come from a group management server that the key management server has authorised and provided with
-/// its keys; keys of two users from the UE that sets their communication up.
+/// R35: keys of groups come from a group management server that the key management server has authorised and provided
+/// with its keys; keys of two users from the UE that sets their communication up.
 #[test]
 fn r35_the_key_of_a_group_comes_from_its_manager() {
     let skms = Skms::shared();

@@ -1,5 +1,5 @@
-//! Both ends of the distribution of a key: SKM-Cs, and the SKM-S that provides them with their keys, all of them programs
-//! that speak TLS.
+//! Both ends of the distribution of a key: SKM-Cs, and the SKM-S that provides them with their keys, all of them
+//! programs that speak TLS.
 
 use std::fs;
 use std::path::PathBuf;
@@ -307,8 +307,9 @@ pub(crate) const IDR: u8 = 14;
 const GENERAL_EXTENSION: u8 = 21;
 pub(crate) const SAKKE: u8 = 26;
 
-/// The types of the payloads of a message, and what follows their next-payload octets: octet by octet as RFC 3830, section 6,
-/// RFC 6043, section 6.6, and RFC 6509, section 4, lay them out, after a header with the empty map of RFC 4563.
+/// The types of the payloads of a message, and what follows their next-payload octets: octet by octet as RFC 3830,
+/// section 6, RFC 6043, section 6.6, and RFC 6509, section 4, lay them out, after a header with the empty map of RFC
+/// 4563.
 pub(crate) fn payloads(message: &[u8]) -> Vec<(u8, &[u8])> {
     let (mut next, mut rest, mut payloads) = (message[2], &message[10..], vec![]);
     let long = |at: &[u8]| usize::from(u16::from_be_bytes([at[0], at[1]]));

@@ -28,8 +28,8 @@ fn octets(file: &Value, name: &str) -> Vec<u8> {
     hex::decode(file[name].as_str().unwrap()).unwrap()
 }
 
-/// R33: an end point has material for its identity from the server that manages the domain. What the server hands out is
-/// what anybody computes who has the master secrets, without the engine.
+/// R33: an end point has material for its identity from the server that manages the domain. What the server hands out
+/// is what anybody computes who has the master secrets, without the engine.
 #[test]
 fn r33_every_rsk_can_be_recomputed_from_the_master_secrets() {
     let skms = Skms::shared();

@@ -142,8 +142,8 @@ fn r41_a_message_signed_by_somebody_else_is_refused() {
     }
 }
 
-/// R42: the receiver takes the initiator from IDRi, checks the signature under its UID, and only if it is valid takes the
-/// key out and reads SK-ID.
+/// R42: the receiver takes the initiator from IDRi, checks the signature under its UID, and only if it is valid takes
+/// the key out and reads SK-ID.
 #[test]
 fn r42_the_receiver_reads_initiator_and_sk_id() {
     let Exchange { said, sent, received, .. } = &*EXCHANGE;

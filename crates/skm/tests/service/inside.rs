@@ -151,7 +151,8 @@ impl Asker {
         Self { point: Point::KmUu, certificate: None, claims }
     }
 
-    /// A server of the policy, by its SAN and client, at a point, with a scope; its token names neither user nor services.
+    /// A server of the policy, by its SAN and client, at a point, with a scope; its token names neither user nor
+    /// services.
     pub(crate) fn server((san, client): (&str, &str), point: Point, scope: &str) -> Self {
         let certificate = CERTIFICATES.iter().find(|certificate| certificate.san().as_str() == san).cloned();
         let claims = with(with(crate::support::claims(), "val_user_id", Value::Null), "val_service_ids", Value::Null);

@@ -1,5 +1,5 @@
-//! Access tokens of an OpenID provider (`tests/oidc`, under Node): by client credentials, and by authorisation code with
-//! PKCE. Without npm there is nothing to test with: that is said, or fails if `MIKEY_SAKKE_REQUIRE_NPM` is set.
+//! Access tokens of an OpenID provider (`tests/oidc`, under Node): by client credentials, and by authorisation code
+//! with PKCE. Without npm there is nothing to test with: that is said, or fails if `MIKEY_SAKKE_REQUIRE_NPM` is set.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

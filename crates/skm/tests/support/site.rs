@@ -159,8 +159,8 @@ impl Site {
         self
     }
 
-    /// Makes the server an API exposing function, for the invokers that this core function of CAPIF gives tokens to, and
-    /// for one by its certificate alone.
+    /// Makes the server an API exposing function, for the invokers that this core function of CAPIF gives tokens to,
+    /// and for one by its certificate alone.
     #[must_use]
     pub(crate) fn exposing(self, core: &Issuer) -> Self {
         self.write("ccf.json", &core.jwks().to_string());

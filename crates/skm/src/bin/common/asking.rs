@@ -9,8 +9,9 @@ use skm::client::ClientError;
 
 use crate::fault::Fault;
 
-/// Waits until the next second begins. Requests carry their time in whole seconds, and the server takes a second one for the
-/// same keys in the same second for a replay, also if it is of another run: so each run has a second of its own.
+/// Waits until the next second begins. Requests carry their time in whole seconds, and the server takes a second one
+/// for the same keys in the same second for a replay, also if it is of another run: so each run has a second of its
+/// own.
 pub(crate) fn await_next_second() {
     let passed = SystemTime::UNIX_EPOCH
         .elapsed()

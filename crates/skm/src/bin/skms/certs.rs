@@ -63,8 +63,8 @@ enum Role {
 pub(crate) struct Fetch {
     /// URI of the KMS of a peer, as in kms.example.net; all peers unless given
     kms: Option<Uri>,
-    /// Fingerprint of the certificate that is valid now, which you have compared with the other operator, where none is
-    /// held yet
+    /// Fingerprint of the certificate that is valid now, which you have compared with the other operator, where none
+    /// is held yet
     #[arg(long, value_name = "FINGERPRINT", requires = "kms")]
     first: Option<String>,
 }

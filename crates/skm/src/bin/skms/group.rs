@@ -19,11 +19,12 @@ use crate::progress::Progress;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Makes a key and a message with it for each member of a group; run again, with the same state, it goes on with the same
-    /// key
+    /// Makes a key and a message with it for each member of a group; run again, with the same state, it goes on with
+    /// the same key
     ///
-    /// The group manager has to be one of the domain's: a policy row of the server with the role sgm has his URI and the name
-    /// in his certificate. Exit status: 0 all members have the key, 3 some have not, 1 none has, 2 wrong usage.
+    /// The group manager has to be one of the domain's: a policy row of the server with the role sgm has his URI and
+    /// the name in his certificate. Exit status: 0 all members have the key, 3 some have not, 1 none has, 2 wrong
+    /// usage.
     Distribute(Distribute),
 }
 
@@ -56,8 +57,9 @@ pub(crate) struct Distribute {
     /// File with the URIs of the members, one on each line; empty lines do not count
     #[arg(long, value_name = "FILE")]
     members: PathBuf,
-    /// Directory for the messages, which is made if there is none. A file has the name NUMBER-URI.mikey, with the place of the
-    /// member in the list in 6 digits, and in the URI all but letters, digits, '-', '.' and '_' as % and two digits
+    /// Directory for the messages, which is made if there is none. A file has the name NUMBER-URI.mikey, with the
+    /// place of the member in the list in 6 digits, and in the URI all but letters, digits, '-', '.' and '_' as %
+    /// and two digits
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// File for the key and who has it, sealed; another key takes another file

@@ -77,8 +77,8 @@ enum Command {
     /// Takes in, lists and removes the certificates of other domains, and writes those of this one
     #[command(subcommand)]
     Certs(certs::Command),
-    /// Extracts the RSKs of all users who were issued keys lately, so that they are there when the users ask for them; run
-    /// again, it goes on with those who have none yet
+    /// Extracts the RSKs of all users who were issued keys lately, so that they are there when the users ask for them;
+    /// run again, it goes on with those who have none yet
     Preissue(preissue::Arguments),
     /// Stores, shows and deletes records of key material
     #[command(subcommand)]

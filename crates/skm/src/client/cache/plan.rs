@@ -55,7 +55,8 @@ impl Plan {
         self.period
     }
 
-    /// Whether to fetch now. Then another moment of the first half of what is left is drawn, for the case that it fails.
+    /// Whether to fetch now. Then another moment of the first half of what is left is drawn, for the case that it
+    /// fails.
     pub(super) fn begin<R: TryRng + ?Sized>(&mut self, now: Timestamp, rng: &mut R) -> Result<bool, ClientError> {
         if now < self.moment {
             return Ok(false);

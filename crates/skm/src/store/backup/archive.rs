@@ -1,9 +1,9 @@
 //! The form of a backup: a header in the clear, and behind it octets in sealed chunks.
 //!
-//! The header is a mark (16 octets), the version of the form (4, big-endian), the length of what follows (4, big-endian),
-//! and in JSON what is needed to open the rest. Every chunk but the last has 65,536 octets, and is longer by what
-//! sealing adds. A chunk is sealed for its number, for this header, and for being the last or not: none can be left out,
-//! repeated, moved or taken from another backup, and nothing can be cut off or added at the end.
+//! The header is a mark (16 octets), the version of the form (4, big-endian), the length of what follows (4,
+//! big-endian), and in JSON what is needed to open the rest. Every chunk but the last has 65,536 octets, and is longer
+//! by what sealing adds. A chunk is sealed for its number, for this header, and for being the last or not: none can be
+//! left out, repeated, moved or taken from another backup, and nothing can be cut off or added at the end.
 
 use std::cmp::Ordering;
 use std::io::{self, Read, Write};

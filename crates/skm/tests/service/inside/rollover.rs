@@ -15,8 +15,8 @@ use skm::domain::{ImportError, RolloverError, Start, roll_over};
 use super::{ALICE, Asker, BOB, House, KMS, MASTER, PERIOD, event, outcome, payload};
 use crate::support::NOW;
 
-/// What the next keys are given out before the end of a period, how far a request may be dated ahead, and how exact clocks
-/// are.
+/// What the next keys are given out before the end of a period, how far a request may be dated ahead, and how exact
+/// clocks are.
 const LEAD: u64 = 172_800;
 const WINDOW: u64 = 5;
 const MARGIN: u64 = 60;

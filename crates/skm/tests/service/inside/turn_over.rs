@@ -116,8 +116,8 @@ async fn preissue(house: &House, period: u64, present: u64) -> u64 {
     stored
 }
 
-/// So many users hold the keys of a key period; they fetch those of the next in its lead time, and exchange messages on both
-/// sides of its beginning. The next period can have new master secrets.
+/// So many users hold the keys of a key period; they fetch those of the next in its lead time, and exchange messages on
+/// both sides of its beginning. The next period can have new master secrets.
 async fn turn_over(users: usize, rolls_over: bool) {
     let house = House::new().await;
     let (number, start) = house.period();
