@@ -24,7 +24,8 @@ on_musl() { # architecture, command of cargo, arguments...
         powerpc64:*) emulator=qemu-ppc64 ;;
     esac
     # By itself it would be linked to the C library of a system.
-    [ "$1" != powerpc64 ] || settings+=("${variable}_RUSTFLAGS=-C target-feature=+crt-static -C link-self-contained=yes")
+    local linked='-C target-feature=+crt-static -C link-self-contained=yes'
+    [ "$1" != powerpc64 ] || settings+=("${variable}_RUSTFLAGS=$linked" "${variable}_RUSTDOCFLAGS=$linked")
     if [ -n "$emulator" ]; then
         require "$emulator" debian qemu-user
         settings+=("${variable}_RUNNER=$emulator")
