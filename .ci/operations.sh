@@ -1,5 +1,5 @@
-# `.ci/run operations`: the tests of servers in operation, those that take minutes as well, and some load on a server: any
-# wrong answer fails it, no figure does.
+# `.ci/run operations`: the tests of servers in operation, those that take minutes as well, and some load on a server:
+# any wrong answer fails it, no figure does.
 
 has_postgresql() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 

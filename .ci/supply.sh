@@ -1,7 +1,7 @@
-# `.ci/run supply`: what the programs are made of. Licences, sources and duplicate versions of all dependencies and, where
-# their database can be had, advisories (deny.toml); builds with the oldest Rust, and with the oldest dependencies, that
-# the manifests promise; the API against the last tag; and a list of all parts of what is released, in target/sbom.
-# That each direct dependency has its reason on record is among the tests (tests/dependencies.rs).
+# `.ci/run supply`: what the programs are made of. Licences, sources and duplicate versions of all dependencies and,
+# where their database can be had, advisories (deny.toml); builds with the oldest Rust, and with the oldest
+# dependencies, that the manifests promise; the API against the last tag; and a list of all parts of what is released,
+# in target/sbom. That each direct dependency has its reason on record is among the tests (tests/dependencies.rs).
 
 rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$1"; } # manifest
 

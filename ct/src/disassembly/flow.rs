@@ -1,9 +1,9 @@
 //! Follows secrets through the machine code of a function.
 //!
 //! What a function reads through its arguments is secret, and so is what it is given in registers of vectors; the
-//! arguments in other registers are public addresses unless said otherwise. From
-//! instruction to instruction, over all paths until nothing changes any more, every result is secret that has a secret
-//! operand. A secret must not steer a branch, nor be part of an address, nor be divided or divided by.
+//! arguments in other registers are public addresses unless said otherwise. From instruction to instruction, over all
+//! paths until nothing changes any more, every result is secret that has a secret operand. A secret must not steer a
+//! branch, nor be part of an address, nor be divided or divided by.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
